@@ -1,0 +1,261 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "base/id128.h"
+#include "base/strong.h"
+#include "base/time.h"
+
+// What ha-clusterd and its workers say to each other over the private socket: orders down, facts
+// up. Orders are idempotent: giving the same one twice changes nothing and is answered again, so
+// that a restarted clusterd or worker is brought to the same state by repeating. Facts are past
+// tense. The encoding (one JSON text per D-Bus message) lives in io/worker_codec.cc and nowhere
+// else.
+
+namespace ha::api {
+
+inline constexpr const char* kWorkerSocket = "/run/hamirror/worker.sock";
+inline constexpr std::uint32_t kWorkerProtocol = 1;
+
+enum class WorkerKind : std::uint8_t { Replicator, Vip, Watchdog };
+
+/// First message of a worker on each connection. `module` is empty but for a replicator.
+struct WorkerHello {
+    WorkerKind kind = WorkerKind::Replicator;
+    std::string module;
+    std::uint32_t protocol = kWorkerProtocol;
+};
+
+// ---- orders to ha-replicatord@M
+// -------------------------------------------------------------------
+
+struct ReplicatedPath {
+    std::string path;
+    std::vector<std::string> exclude;
+};
+
+/// Mount over the directories. Modifications wait until a role is ordered. Answer: MirrorOpened or
+/// MirrorFailed.
+struct OpenMirror {
+    std::string module;
+    Id128 module_id;        // none: this node has never been part of this module
+    std::uint8_t node = 0;  // 0 or 1: our index in cluster.yaml
+    std::vector<ReplicatedPath> paths;
+    std::uint16_t port = 0;                    // both listen here
+    std::vector<std::string> local_addresses;  // one per network
+    std::vector<std::string> peer_addresses;   // same order
+    Duration heartbeat{};                      // keep-alive of an idle stream
+    Duration silent_after{};
+};
+
+/// This node is the primary of `term`, which it began under `decision`. `peer`: whether the other
+/// node's acceptance is needed (R1). Answer: MirrorServing, after the tree is stamped durably. The
+/// same term again with another `peer` or a newer `decision` switches live (shrink, join).
+struct ServeMirror {
+    enum class Peer : std::uint8_t { Absent, Member };
+    Id128 module_id;
+    Epoch epoch;
+    Id128 decision;
+    Id128 term;
+    Peer peer = Peer::Absent;
+};
+
+/// This node is a secondary: modifications answer EROFS, frames are accepted from the primary of
+/// `term` under decisions numbered `epoch` or more. `resync`: our copy is to be rebuilt (target of
+/// R5), else it is in sync and the stream starts at the sequence we hold.
+struct FollowMirror {
+    Id128 module_id;
+    Epoch epoch;
+    Id128 term;
+    bool resync = false;
+};
+
+/// To the primary under S={self}: begin to bring the peer up (R5). Progress: ResyncProgress; end:
+/// JoinReady.
+struct StartResync {};
+struct StopResync {};
+/// R5's end, to the primary after it recorded the decision: tell the target, on the same stream.
+struct TellIn {
+    std::string decision;  // encoded by core/cluster; opaque here
+    Epoch epoch;
+    Id128 decision_id;
+};
+/// R12: durably refuse every frame of decisions numbered `epoch` or less, then answer Sealed.
+struct SealMirror {
+    Epoch epoch;
+};
+/// Everything accepted so far is on this node's disk, then MadeDurable.
+struct MakeDurable {
+    std::uint64_t token = 0;
+};
+/// New modifications wait; when all earlier ones are accepted and both copies (the peer's only if
+/// it is a member) are durable: Drained.
+struct DrainMirror {};
+/// Undo of DrainMirror.
+struct ResumeMirror {};
+/// Allows the first acknowledgement under `decision` (its "used" mark is durable now).
+struct AllowAcknowledge {
+    Id128 decision;
+};
+/// Forced demotion: held modifications and all later ones answer EIO. Answer: HeldFailed.
+struct FailHeld {};
+/// Neither role: modifications wait, no frames are accepted. Used before a role is known again.
+struct HoldMirror {};
+/// Unmount (bounded), make durable, forget the role. Answer: MirrorClosed.
+struct CloseMirror {};
+
+// ---- facts from ha-replicatord@M
+// ------------------------------------------------------------------
+
+enum class Marker : std::uint8_t { Valid, Absent, Foreign };
+
+struct MirrorOpened {
+    Marker marker = Marker::Absent;
+    std::string detail;      // of a marker that is not valid: which path, what was found
+    bool serving = false;    // it was already open and serving / following (clusterd restarted)
+    bool following = false;  // in sync, not as a resync target
+    Id128 term;
+    Id128 decision;
+};
+struct MirrorFailed {
+    std::string code;  // stable: mount-failed, data-missing, disk-full, io-error, ...
+    std::string text;
+};
+struct MirrorServing {
+    Id128 term;
+    Id128 decision;
+};
+struct MirrorFollowing {
+    Id128 term;
+};
+/// The stream to the peer for this term is up / broken. Evidence of life travels as MirrorEvidence,
+/// at most once per heartbeat; `age` is how long ago the frame arrived when this was sent.
+struct StreamUp {
+    Id128 term;
+};
+struct StreamDown {
+    Id128 term;
+    std::string reason;
+};
+struct MirrorEvidence {
+    Duration age{};
+};
+/// Operations are outstanding and none was acknowledged for mirror_dead (3 s).
+struct AcknowledgementsStalled {};
+/// The peer's copy cannot follow (disk full, I/O error there): it must leave S.
+struct PeerCopyFailed {
+    std::string code;
+    std::string text;
+};
+/// Our own copy cannot follow or serve.
+struct LocalCopyFailed {
+    std::string code;
+    std::string text;
+};
+struct ResyncProgress {
+    std::uint64_t files_total = 0;  // 0: not known yet
+    std::uint64_t files_done = 0;
+    std::uint64_t bytes_examined = 0;
+    std::uint64_t bytes_sent = 0;
+};
+/// Nothing is pending, every operation goes to the joiner too and waits for it, both sides durable.
+struct JoinReady {
+    std::uint64_t files = 0;
+    std::uint64_t bytes_examined = 0;
+    std::uint64_t bytes_sent = 0;
+};
+/// On the target: the primary's TellIn arrived on the stream that brought us up.
+struct ToldIn {
+    std::string decision;
+};
+struct Sealed {
+    Epoch epoch;
+    Id128 term;
+    Sequence last;  // last one accepted of that term
+};
+struct MadeDurable {
+    std::uint64_t token = 0;
+};
+struct Drained {
+    Sequence last;
+};
+/// A modification waits for its first acknowledgement under `decision`: record it as used, then
+/// AllowAcknowledge.
+struct FirstModification {
+    Id128 decision;
+};
+struct HeldFailed {};
+struct MirrorClosed {};
+
+// ---- orders to and facts from ha-vipd
+// -------------------------------------------------------------
+
+struct HoldAddresses {
+    std::string module;
+    std::vector<std::string> addresses;  // "192.0.2.10/24" or "192.0.2.10/24@eth0"
+};
+struct DropAddresses {
+    std::string module;
+};
+struct AddressesHeld {
+    std::string module;
+};
+struct AddressesDropped {
+    std::string module;
+};
+struct AddressesFailed {
+    std::string module;
+    std::string text;
+};
+
+// ---- orders to and facts from ha-watchdog
+// ---------------------------------------------------------
+
+/// Start ha-primary@M.target, then the units in order, each when the job before it is done.
+struct StartUnits {
+    std::string module;
+    std::vector<std::string> units;
+};
+/// Graceful, reverse order, then the target.
+struct StopUnits {
+    std::string module;
+    std::vector<std::string> units;
+};
+/// SIGKILL to the units' control groups now; answered when they are empty.
+struct KillUnits {
+    std::string module;
+    std::vector<std::string> units;
+};
+struct UnitsStarted {
+    std::string module;
+};
+struct UnitsStopped {
+    std::string module;
+};
+struct UnitsGone {
+    std::string module;
+};
+/// While they were to run: one failed by itself, or could not be started.
+struct UnitFailed {
+    std::string module;
+    std::string unit;
+    std::string result;  // systemd's Result= property, or the job's result
+};
+
+using Order =
+    std::variant<OpenMirror, ServeMirror, FollowMirror, StartResync, StopResync, TellIn, SealMirror,
+                 MakeDurable, DrainMirror, ResumeMirror, AllowAcknowledge, FailHeld, HoldMirror,
+                 CloseMirror, HoldAddresses, DropAddresses, StartUnits, StopUnits, KillUnits>;
+
+using Fact =
+    std::variant<WorkerHello, MirrorOpened, MirrorFailed, MirrorServing, MirrorFollowing, StreamUp,
+                 StreamDown, MirrorEvidence, AcknowledgementsStalled, PeerCopyFailed,
+                 LocalCopyFailed, ResyncProgress, JoinReady, ToldIn, Sealed, MadeDurable, Drained,
+                 FirstModification, HeldFailed, MirrorClosed, AddressesHeld, AddressesDropped,
+                 AddressesFailed, UnitsStarted, UnitsStopped, UnitsGone, UnitFailed>;
+
+}  // namespace ha::api
