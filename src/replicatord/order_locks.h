@@ -22,7 +22,8 @@ class OrderLocks {
 
     class [[nodiscard]] Guard {
       public:
-        /// At most four inodes: both parents, the moved one and the replaced one of a rename.
+        /// At most four inodes: both parents, the moved one and the replaced one of a rename. Ids
+        /// of value 0 are skipped.
         Guard(OrderLocks& locks, std::initializer_list<FileId> ids);
         ~Guard();
         Guard(const Guard&) = delete;
