@@ -1,0 +1,166 @@
+"""Builds the tree and its packages, installs these on nodes, and runs ctest over everything.
+
+ctest's summary is the last thing `./lab test` prints: whoever reads the log's end sees the verdict.
+"""
+import hashlib
+import json
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+import sys
+
+from . import deps, disk, image, lab as labs, places, sh
+
+PACKAGES = places.TREE / "build/deb"
+SANITIZERS = ("asan", "tsan")
+ON_NODES = ("hamirror",)            # the packages a node of the pair gets
+SHAPES_PACKAGE = re.compile(r"^(?!tests/|build/|\.ci/|tools/lab/|lab$)")
+
+
+def show(*argv, timeout):
+    """Runs a command in the tree with its output shown as it comes."""
+    words = [str(word) for word in argv]
+    sh.say(" ".join(words))
+    try:
+        return subprocess.run(words, cwd=places.TREE, timeout=timeout, check=False,
+                              stdin=subprocess.DEVNULL).returncode
+    except subprocess.TimeoutExpired as late:
+        raise sh.LabError(f"no end after {timeout} s: {' '.join(words)}") from late
+
+
+def must(*argv, timeout):
+    status = show(*argv, timeout=timeout)
+    if status != 0:
+        raise sh.LabError(f"exit {status}: {' '.join(str(word) for word in argv)}")
+
+
+def presets():
+    text = (places.TREE / "CMakePresets.json").read_text(encoding="utf-8")
+    return {preset["name"] for preset in json.loads(text)["configurePresets"]}
+
+
+def cmake(preset, *settings):
+    must("cmake", "--preset", preset, *settings, timeout=300)
+    must("cmake", "--build", f"build/{preset}", timeout=3000)
+
+
+# packages
+
+def sources():
+    """The files the packages are made from: tracked ones and new ones, less tests and lab."""
+    listed = sh.output("git", "-C", places.TREE, "ls-files", "-z", "-co", "--exclude-standard")
+    return sorted(name for name in listed.split("\0")
+                  if name and SHAPES_PACKAGE.match(name) and (places.TREE / name).is_file())
+
+
+def fingerprint(names):
+    digest = hashlib.sha256()
+    for name in names:
+        digest.update(name.encode() + b"\0" + (places.TREE / name).read_bytes() + b"\0")
+    return digest.hexdigest()
+
+
+def packages():
+    """Makes build/deb/*.deb from a copy of the sources, unless they are of these sources already."""
+    if not (places.TREE / "debian/control").exists():
+        raise sh.LabError("this tree has no debian/ yet, so there is nothing to install on nodes")
+    names = sources()
+    mark, stamp = fingerprint(names), PACKAGES / "made-from"
+    if stamp.exists() and stamp.read_text(encoding="ascii") == mark:
+        return found_packages()
+    copy = PACKAGES / "source"
+    copy.mkdir(parents=True, exist_ok=True)
+    sh.run("rsync", "-a", "--files-from=-", "--delete-missing-args", f"{places.TREE}/", copy,
+           input="\n".join(names) + "\n", timeout=60)
+    for old in PACKAGES.glob("*.deb"):
+        old.unlink()
+    log = PACKAGES / "build.log"
+    sh.say(f"building the Debian packages (log: {log})")
+    with open(log, "w", encoding="utf-8") as out:
+        done = sh.run("dpkg-buildpackage", "-b", "-us", "-uc", "-nc", cwd=copy, check=False, quiet=False,
+                      stdout=out, stderr=subprocess.STDOUT, timeout=3000, env=dict(
+                          os.environ, DEB_BUILD_OPTIONS=f"nocheck parallel={os.cpu_count()}"))
+    if done.returncode != 0:
+        tail = log.read_text(encoding="utf-8", errors="replace").splitlines()[-20:]
+        raise sh.LabError("the Debian packages do not build:\n" + "\n".join(tail))
+    stamp.write_text(mark, encoding="ascii")
+    return found_packages()
+
+
+def found_packages():
+    found = sorted(path for path in PACKAGES.glob("*.deb") if "-dbgsym_" not in path.name)
+    if not found:
+        raise sh.LabError(f"no package in {PACKAGES}; run: ./lab build")
+    return found
+
+
+def packages_for(names=ON_NODES):
+    return [path for path in found_packages() if path.name.split("_")[0] in names]
+
+
+def install_on(nodes, names=ON_NODES):
+    """dpkg -i in each node, all at once; the nodes have no network beyond the switch."""
+    if not nodes:
+        return
+    if not (places.TREE / "debian/control").exists():
+        sh.say("this tree has no debian/ yet: the nodes are bare")
+        return
+    files = packages_for(names)
+    running = []
+    for node in nodes:
+        inside = pathlib.Path(f"/proc/{node.leader()}/root/var/tmp")
+        for path in files:
+            shutil.copyfile(path, inside / path.name)
+        words = ["timeout", "120", "env", "DEBIAN_FRONTEND=noninteractive", "dpkg", "-i",
+                 *(f"/var/tmp/{path.name}" for path in files)]
+        running.append((node, node.popen(words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)))
+    for node, dpkg in running:
+        out, _ = dpkg.communicate(timeout=150)
+        if dpkg.returncode != 0:
+            raise sh.LabError(f"{node}: dpkg -i failed:\n" + "\n".join(out.splitlines()[-15:]))
+
+
+def installed_template(lab):
+    """A disk on which the packages are installed already, made once for each build of them."""
+    digest = hashlib.sha256(f"{image.folder().name} {disk.SIZE} {disk.FILE_SYSTEM}".encode())
+    for path in packages_for():
+        digest.update(path.read_bytes())
+    template = places.STATE / "templates" / f"{digest.hexdigest()[:16]}.img"
+    if template.exists():
+        return template
+    template.parent.mkdir(parents=True, exist_ok=True)
+    for old in template.parent.glob("*"):
+        old.unlink()
+    node = lab.node1
+    node.new_disk()
+    node.boot()
+    install_on([node])
+    node.run("journalctl --rotate; rm -rf /var/log/journal/*; rm -f /var/lib/systemd/random-seed;"
+             " : > /etc/machine-id; rm -f /var/tmp/*.deb")
+    node.poweroff()
+    making = template.with_suffix(".making")
+    sh.run("cp", "--sparse=always", disk.image(node.name), making, timeout=120)
+    making.rename(template)
+    return template
+
+
+# tests
+
+def test(names, everything):
+    deps.install()
+    ci = ["-DHAMIRROR_CI=ON", f"-DHAMIRROR_PYTHON={sys.executable}"]
+    cmake("dev", *ci)
+    if not names:
+        for preset in SANITIZERS:
+            if preset in presets():
+                cmake(preset)
+    if (places.TREE / "debian/control").exists():
+        packages()
+    with sh.machine_lock():
+        labs.claim()
+        image.ensure()
+    choice = ["-R", "|".join(names)] if names else [] if everything else ["-LE", "demand"]
+    return show("ctest", "--test-dir", "build/dev", "--output-on-failure", "--timeout", "900",
+                "-j", os.cpu_count(), *choice, timeout=5400 if not everything else 86400)

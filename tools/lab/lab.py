@@ -1,0 +1,121 @@
+"""All the machines of the lab together: what scenes get as `lab`, and what the commands use."""
+import os
+import shutil
+
+from . import disk, image, places, sh, switch
+from .mains import remove_cgroup
+from .node import Client, Node
+
+
+class Lab:
+    """The pair, the witness's machine, the client and the faults between them."""
+
+    def __init__(self):
+        self.tell = lambda text: None       # a scene's timeline listens here
+        self.node1, self.node2, self.witness = (Node(places.NODES[n]) for n in places.NODES)
+        self.client = Client(places.CLIENTS["client"])
+        self.pair = (self.node1, self.node2)
+        self.nodes = {node.name: node for node in (*self.pair, self.witness)}
+
+    def peer(self, node):
+        return self.node2 if node is self.node1 else self.node1
+
+    def prepare(self):
+        """What every node stands on: image, disks' folder, switch, client."""
+        claim()
+        image.ensure()
+        disk.ensure_folder()
+        places.lab_cgroup().mkdir(exist_ok=True)
+        switch.ensure()
+        self.client.plug()
+
+    def boot(self, *nodes):
+        """Boots several at once; without names the pair."""
+        for node in nodes or self.pair:
+            node.power_on()
+        for node in nodes or self.pair:
+            node.wait_on()
+
+    def up(self):
+        return [node for node in self.nodes.values() if node.state() != "off"]
+
+    # faults
+
+    def power_loss(self, *nodes):
+        for node in nodes:
+            node.power_loss()
+
+    def cable(self, node, net, on):
+        self.tell(f"{node} {net}: cable {'on' if on else 'off'}")
+        switch.cable(node.host, net, on)
+
+    def drop(self, sender, receiver, net=None, on=True):
+        """Silent loss in one direction, on one net or on all both have."""
+        self.tell(f"{sender} -> {receiver} {net or 'all nets'}: {'dropped' if on else 'through'}")
+        for each in [net] if net else [n for n in sender.host.nets if n in receiver.host.nets]:
+            switch.drop(sender.host, receiver.host, each, on)
+
+    def partition(self, one, other, on=True):
+        """The two no longer hear each other on any net; clients still reach both."""
+        self.drop(one, other, on=on)
+        self.drop(other, one, on=on)
+
+    def isolate(self, node, on=True):
+        """All its cables out, or in again."""
+        for net in node.host.nets:
+            self.cable(node, net, not on)
+
+    def delay(self, node, net, delay_ms, jitter_ms=0, loss_percent=0):
+        self.tell(f"{node} {net}: {delay_ms} ms slow")
+        switch.delay(node.host, net, delay_ms, jitter_ms, loss_percent)
+
+    def heal(self):
+        self.tell("the network is healed")
+        switch.heal()
+
+
+def owner():
+    """The tree whose nodes are up, None when none is."""
+    if not any(Node(host).leader() for host in places.NODES.values()):
+        return None
+    try:
+        return places.OWNER.read_text(encoding="utf-8").strip()
+    except OSError:
+        return "unknown"
+
+
+def refuse_if_foreign():
+    whose = owner()
+    if whose not in (None, str(places.TREE)):
+        raise sh.LabError(f"the lab is up from {whose}; there, or here: ./lab down")
+
+
+def claim():
+    """Marks the nodes as this tree's; refuses to touch those another tree has up."""
+    refuse_if_foreign()
+    places.RUN.mkdir(parents=True, exist_ok=True)
+    places.OWNER.write_text(f"{places.TREE}\n", encoding="utf-8")
+
+
+def down():
+    """Takes everything away, whatever state a crash left it in, and nothing that is not ours."""
+    group = places.lab_cgroup()
+    if group.exists():
+        (group / "cgroup.kill").write_text("1")
+        sh.wait_unpopulated(group, 30)
+        sh.wait_until(lambda: gone(group), 5, "the lab's cgroups removed")
+    switch.down()
+    disk.remove_all()
+    shutil.rmtree(places.RUN, ignore_errors=True)
+
+
+def gone(group):
+    """Removes the tree of empty cgroups; a task may need a moment to leave the last."""
+    try:
+        remove_cgroup(group)
+    except OSError as error:
+        if not os.path.exists(group):
+            return True
+        if error.errno != 16:
+            raise
+    return not os.path.exists(group)
