@@ -33,10 +33,32 @@ JOURNAL_CONF = "[Journal]\nStorage=persistent\nSystemMaxUse=64M\nRateLimitInterv
 # An orderly shutdown leaves nothing unwritten; the mains switch then cuts without mercy.
 SHUTDOWN_SYNC = "#!/bin/sh\nsync -f /\nsync -f /data\n"
 
+# Commands the lab entered from outside are nobody's children in the node: systemd-shutdown would
+# wait ten seconds for a SIGCHLD of each. So they end as the node's services do, and last of all.
+GUESTS_UNIT = """[Unit]
+Description=Ends the commands entered from outside, late in the shutdown
+DefaultDependencies=no
+Conflicts=shutdown.target
+Before=shutdown.target sysinit.target
+[Service]
+Type=oneshot
+RemainAfterExit=yes
+ExecStart=/bin/true
+ExecStop=/usr/lib/lab-guests-end
+[Install]
+WantedBy=sysinit.target
+"""
+GUESTS_END = """#!/bin/sh
+for process in /proc/[0-9]*; do
+    grep -qs '^0::/\\.\\./' "$process/cgroup" && kill -KILL "${process#/proc/}"
+done
+exit 0
+"""
+
 
 def folder():
     text = " ".join([*PACKAGES, *MASKED, *ON_DISK, MANAGER_CONF, JOURNAL_CONF, SHUTDOWN_SYNC,
-                     inspect.getsource(prepare), inspect.getsource(bootstrap)])
+                     GUESTS_UNIT, GUESTS_END, inspect.getsource(prepare), inspect.getsource(bootstrap)])
     return places.STATE / ("image-" + hashlib.sha256(text.encode()).hexdigest()[:12])
 
 
@@ -61,6 +83,11 @@ def prepare(root):
     write(root / "etc/systemd/system.conf.d/lab.conf", MANAGER_CONF)
     write(root / "etc/systemd/journald.conf.d/lab.conf", JOURNAL_CONF)
     write(root / "usr/lib/systemd/system-shutdown/lab-sync", SHUTDOWN_SYNC, 0o755)
+    write(root / "usr/lib/lab-guests-end", GUESTS_END, 0o755)
+    write(root / "etc/systemd/system/lab-guests.service", GUESTS_UNIT)
+    wanted = root / "etc/systemd/system/sysinit.target.wants/lab-guests.service"
+    wanted.parent.mkdir(exist_ok=True)
+    wanted.symlink_to("../lab-guests.service")
     (root / "data").mkdir(exist_ok=True)
 
 
