@@ -16,7 +16,7 @@ from . import deps, disk, image, lab as labs, places, sh
 PACKAGES = places.TREE / "build/deb"
 SANITIZERS = ("asan", "tsan")
 ON_NODES = ("hamirror",)            # the packages a node of the pair gets
-SHAPES_PACKAGE = re.compile(r"^(?!tests/|build/|\.ci/|tools/lab/|lab$)")
+SHAPES_PACKAGE = re.compile(r"^(?!tests/|build/|\.ci/|tools/(?!build-deb)|lab$)")
 
 
 def show(*argv, timeout):
@@ -63,28 +63,23 @@ def fingerprint(names):
 
 
 def packages():
-    """Makes build/deb/*.deb from a copy of the sources, unless they are of these sources already."""
+    """Makes build/deb/*.deb, unless they were made from these very sources."""
     if not (places.TREE / "debian/control").exists():
         raise sh.LabError("this tree has no debian/ yet, so there is nothing to install on nodes")
     names = sources()
     mark, stamp = fingerprint(names), PACKAGES / "made-from"
     if stamp.exists() and stamp.read_text(encoding="ascii") == mark:
         return found_packages()
-    copy = PACKAGES / "source"
-    copy.mkdir(parents=True, exist_ok=True)
-    sh.run("rsync", "-a", "--files-from=-", "--delete-missing-args", f"{places.TREE}/", copy,
-           input="\n".join(names) + "\n", timeout=60)
-    for old in PACKAGES.glob("*.deb"):
-        old.unlink()
+    PACKAGES.mkdir(parents=True, exist_ok=True)
+    stamp.unlink(missing_ok=True)
     log = PACKAGES / "build.log"
-    sh.say(f"building the Debian packages (log: {log})")
+    sh.say(f"building the Debian package (log: {log})")
     with open(log, "w", encoding="utf-8") as out:
-        done = sh.run("dpkg-buildpackage", "-b", "-us", "-uc", "-nc", cwd=copy, check=False, quiet=False,
-                      stdout=out, stderr=subprocess.STDOUT, timeout=3000, env=dict(
-                          os.environ, DEB_BUILD_OPTIONS=f"nocheck parallel={os.cpu_count()}"))
+        done = sh.run("tools/build-deb", cwd=places.TREE, check=False, quiet=False, timeout=3000,
+                      stdout=out, stderr=subprocess.STDOUT)
     if done.returncode != 0:
         tail = log.read_text(encoding="utf-8", errors="replace").splitlines()[-20:]
-        raise sh.LabError("the Debian packages do not build:\n" + "\n".join(tail))
+        raise sh.LabError("the Debian package does not build:\n" + "\n".join(tail))
     stamp.write_text(mark, encoding="ascii")
     return found_packages()
 

@@ -10,7 +10,7 @@ from . import sh
 BUILD = """
     g++ cmake ninja-build ccache pkg-config libsystemd-dev libmnl-dev libyaml-cpp-dev libcli11-dev
     nlohmann-json3-dev libexpected-dev libxxhash-dev libssl-dev libzstd-dev libboost-dev libgtest-dev
-    libgmock-dev libbenchmark-dev debhelper dpkg-dev fakeroot clang clang-format attr acl git
+    libgmock-dev libbenchmark-dev debhelper dpkg-dev fakeroot systemd clang clang-format attr acl git
 """.split()
 LAB = """
     mmdebstrap systemd-container nftables iproute2 e2fsprogs xfsprogs util-linux iputils-ping
