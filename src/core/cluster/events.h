@@ -1,0 +1,158 @@
+#pragma once
+
+#include <string>
+#include <variant>
+
+#include "core/cluster/record.h"
+
+// What happens to the failover machine (past tense) and what it wants done (imperative).
+
+namespace ha::cluster {
+
+// ---- events
+// ---------------------------------------------------------------------------------------
+
+struct StartRequested {
+    bool as_source = false;
+};
+struct StopRequested {
+    bool all = false;  // both nodes stop together (R13)
+};
+struct SwapRequested {};
+
+/// A report arrived, which is also evidence that the peer lives.
+struct PeerReported {
+    Report report;
+};
+/// No evidence of life for silent_after (or the peer counts as silent, see 2-safety).
+struct PeerSilent {};
+/// No evidence for take_after. Always after PeerSilent.
+struct PeerOverdue {};
+/// next_deadline() has passed.
+struct DeadlinePassed {};
+
+/// Answers and facts of the workers; the same names and meaning as in api/worker.h.
+struct MirrorOpened {
+    bool marker_valid = false;   // the module's own tree
+    bool marker_absent = false;  // no marker at all: a tree no module ever owned
+    std::string detail;
+    bool serving = false;
+    bool following = false;
+    Id128 term;
+};
+struct MirrorFailed {
+    std::string code;
+    std::string text;
+};
+struct MirrorServing {
+    Id128 term;
+    Id128 decision;
+};
+struct StreamDown {
+    Id128 term;
+};
+struct AcknowledgementsStalled {};
+struct PeerCopyFailed {
+    std::string text;
+};
+struct JoinReady {};
+struct ToldIn {
+    Decision decision;
+};
+struct Sealed {
+    Epoch epoch;
+};
+struct MadeDurable {
+    std::uint64_t token = 0;
+};
+struct Drained {};
+struct FirstModification {
+    Id128 decision;
+};
+struct HeldFailed {};
+struct MirrorClosed {};
+struct AddressesHeld {};
+struct AddressesDropped {};
+struct UnitsStarted {};
+struct UnitsStopped {};
+struct UnitsGone {};
+struct UnitFailed {
+    std::string unit;
+    std::string result;
+};
+
+using Event =
+    std::variant<StartRequested, StopRequested, SwapRequested, PeerReported, PeerSilent,
+                 PeerOverdue, DeadlinePassed, MirrorOpened, MirrorFailed, MirrorServing, StreamDown,
+                 AcknowledgementsStalled, PeerCopyFailed, JoinReady, ToldIn, Sealed, MadeDurable,
+                 Drained, FirstModification, HeldFailed, MirrorClosed, AddressesHeld,
+                 AddressesDropped, UnitsStarted, UnitsStopped, UnitsGone, UnitFailed>;
+
+const char* name(const Event& event);
+
+// ---- effects
+// -------------------------------------------------------------------------------------- Carried
+// out in the order given. An effect after a Persist is not begun before the record is durable (file
+// and directory synced); a Persist that fails ends the process.
+
+struct Persist {
+    Record record;
+};
+struct SendReport {
+    Report report;
+};
+struct OpenMirror {
+    Id128 module_id;
+};
+struct ServeMirror {
+    Epoch epoch;
+    Id128 decision;
+    Id128 term;
+    bool peer_member = false;
+};
+struct FollowMirror {
+    Epoch epoch;
+    Id128 term;
+    bool resync = false;
+};
+struct StartResync {};
+struct StopResync {};
+struct TellIn {
+    Decision decision;
+};
+struct SealMirror {
+    Epoch epoch;
+};
+struct MakeDurable {
+    std::uint64_t token = 0;
+};
+struct DrainMirror {};
+struct ResumeMirror {};
+struct AllowAcknowledge {
+    Id128 decision;
+};
+struct FailHeld {};
+struct HoldMirror {};
+struct CloseMirror {};
+struct HoldAddresses {};
+struct DropAddresses {};
+struct StartUnits {};
+struct StopUnits {};
+struct KillUnits {};
+/// To the operator whose command is being handled: it was refused, and why.
+struct Refuse {
+    std::string code;
+    std::string text;
+};
+/// For the journal and `hamirrorctl events`; not for decisions.
+struct Tell {
+    std::string code;
+    std::string text;
+};
+
+using Effect = std::variant<Persist, SendReport, OpenMirror, ServeMirror, FollowMirror, StartResync,
+                            StopResync, TellIn, SealMirror, MakeDurable, DrainMirror, ResumeMirror,
+                            AllowAcknowledge, FailHeld, HoldMirror, CloseMirror, HoldAddresses,
+                            DropAddresses, StartUnits, StopUnits, KillUnits, Refuse, Tell>;
+
+}  // namespace ha::cluster

@@ -1,0 +1,269 @@
+#pragma once
+
+#include <array>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/time.h"
+#include "core/cluster/events.h"
+
+// The failover machine of one module on one node: who is primary is decided here and nowhere else.
+//
+// It is pure: step() takes the time and one event and appends effects; it never blocks, reads a
+// clock or calls out. Two machines talk by reports (record.h), level-triggered: each acts on the
+// newest view of the other, so a lost or doubled message changes nothing. The whole machine is one
+// table, phase by event, in machine.cc; every pair has an answer.
+//
+// A change of membership is always: flush if this node becomes the only member (R3), decide (by the
+// peer's consent while it can be asked, else by the policy), Persist, and only then the order that
+// makes the mirror act under it. The register of a witness becomes a third way to decide; it enters
+// at decide() and nowhere else.
+
+namespace ha::cluster {
+
+enum class Policy : std::uint8_t { Available, Safe };
+
+enum class State : std::uint8_t { Stopped, Waiting, Alone, Primary, Secondary };
+enum class Readiness : std::uint8_t { Transient, Ready, Blocked };
+const char* name(State state);
+const char* name(Readiness readiness);
+
+struct Reason {
+    std::string code;  // stable, for programs; empty: none
+    std::string text;
+    auto operator<=>(const Reason&) const = default;
+};
+
+struct Status {
+    State state = State::Stopped;
+    Readiness readiness = Readiness::Ready;
+    Reason reason;
+    auto operator<=>(const Status&) const = default;
+};
+
+struct Settings {
+    Node self = Node::First;
+    std::array<std::string, 2> names{"node1", "node2"};
+    std::string module;
+    Policy policy = Policy::Available;
+    bool automatic_failover = true;
+    std::uint32_t restart_budget = 3;
+    Duration boot_wait = 30s;
+    Duration stop_hold = 10s;
+};
+
+enum class Phase : std::uint8_t {
+    Stopped,
+    Opening,     // the mirror is being mounted
+    Waiting,     // mirror open, no role: meeting the peer, or blocked
+    Rebuilding,  // resync target
+    Secondary,
+    Leaving,    // a secondary on its way out of S (clean stop)
+    Sealing,    // taking over: R12, then flush, then decide
+    Promoting,  // decided; mirror, addresses, units, in this order
+    Serving,
+    StoppingUnits,  // planned stop or swap: the application stops
+    Draining,       // then the mirror drains
+    Withdrawing,    // then the addresses go
+    Ceding,         // R8(3)
+    Together,       // R13: the other is asked for its flag
+    Demoting,       // forced
+    Closing
+};
+inline constexpr std::size_t kPhases = 16;
+const char* name(Phase phase);
+
+class Machine {
+  public:
+    /// `record` as last persisted; `boot` is this boot of the system; `seed` feeds the ids minted
+    /// here and must never repeat (getrandom(2)).
+    Machine(Settings settings, Record record, Id128 boot, Id128 seed);
+
+    /// Begins: what a restarted clusterd does with the record it found. Call once, first.
+    void begin(Instant now, std::vector<Effect>& effects);
+    void step(Instant now, const Event& event, std::vector<Effect>& effects);
+    /// When DeadlinePassed is due, if ever.
+    [[nodiscard]] std::optional<Instant> next_deadline() const { return deadline_; }
+
+    [[nodiscard]] Status status() const;
+    [[nodiscard]] Phase phase() const { return phase_; }
+    [[nodiscard]] const Record& record() const { return record_; }
+    [[nodiscard]] const Settings& settings() const { return settings_; }
+    /// The other node counts in R1: no acknowledgement without it.
+    [[nodiscard]] bool peer_required() const;
+    /// This node serves: its decision is recorded and it has not begun to give it up.
+    [[nodiscard]] bool serving() const;
+    [[nodiscard]] bool in_contact() const { return contact_; }
+
+  private:
+    using Handler = void (Machine::*)(const Event&);
+    friend struct Table;
+
+    enum class Peer : std::uint8_t { Absent, Rebuilding, Joining, Member };
+    enum class Shrink : std::uint8_t { None, Flushing, Proposed };
+    enum class Goal : std::uint8_t { None, Swap, Stop, StopTogether, HandOver, Reopen };
+
+    // machine.cc
+    void ignore(const Event& event);
+    void refuse_busy(const Event& event);
+    void refuse_stopped(const Event& event);
+    void peer_silent(const Event& event);
+    void open(const Event& event);
+    void opened(const Event& event);
+    void open_failed(const Event& event);
+    void note_report(const Event& event);
+    void close(const Event& event);
+    void closed(const Event& event);
+    void first_modification(const Event& event);
+
+    // machine_waiting.cc
+    void waiting_start(const Event& event);
+    void waiting_report(const Event& event);
+    void waiting_silent(const Event& event);
+    void waiting_deadline(const Event& event);
+    void mirror_lost(const Event& event);
+    void enter_waiting();
+    void evaluate();
+    void evaluate_serving_peer();
+    void elect();
+    void lead();
+    void wait_alone();
+    void decide_alone();
+    void birth();
+    void force();
+
+    // machine_secondary.cc
+    void rebuilding_report(const Event& event);
+    void rebuilding_silent(const Event& event);
+    void rebuilding_stream_down(const Event& event);
+    void told_in(const Event& event);
+    void secondary_report(const Event& event);
+    void secondary_overdue(const Event& event);
+    void secondary_stop(const Event& event);
+    void secondary_swap(const Event& event);
+    void leaving_report(const Event& event);
+    void sealed(const Event& event);
+    void sealing_durable(const Event& event);
+    void sealing_report(const Event& event);
+    void follow(bool resync);
+    void seal();
+    void take_over();
+
+    // machine_primary.cc
+    void promote(bool peer_member);
+    void mirror_serving(const Event& event);
+    void addresses_held(const Event& event);
+    void units_started(const Event& event);
+    void unit_failed(const Event& event);
+    void serving_report(const Event& event);
+    void serving_silent(const Event& event);
+    void serving_stop(const Event& event);
+    void serving_swap(const Event& event);
+    void serving_as_source(const Event& event);
+    void serving_mirror_failed(const Event& event);
+    void peer_must_leave(const Event& event);
+    void stream_down(const Event& event);
+    void flushed(const Event& event);
+    void join_ready(const Event& event);
+    void units_stopped(const Event& event);
+    void drained(const Event& event);
+    void addresses_dropped(const Event& event);
+    void ceding_report(const Event& event);
+    void ceding_silent(const Event& event);
+    void ceding_stop(const Event& event);
+    void together_report(const Event& event);
+    void together_silent(const Event& event);
+    void demoting_units_gone(const Event& event);
+    void demoting_addresses_dropped(const Event& event);
+    void demoting_held_failed(const Event& event);
+    void demoting_mirror_failed(const Event& event);
+    void demoting_stop(const Event& event);
+    void begin_stop(Goal goal);
+    void withdrawn();
+    void resume();
+    void begin_shrink();
+    void settle_shrink(Confirmation confirmation);
+    void cede(InSync in_sync, Cause cause);
+    void ceded();
+    void consider_peer();
+    void demote();
+    void demoted();
+
+    // shared by all
+    bool learn(const Report& report);
+    bool consent(const Report& report);
+    void enter(Phase phase);
+    void close_now();
+    void persist();
+    void decide(const Decision& decision, Confirmation confirmation);
+    [[nodiscard]] Decision child(InSync in_sync, Node primary, Cause cause);
+    void block(const char* code, std::string text);
+    void wait_for(const char* code, std::string text);
+    void refuse(const char* code, std::string text);
+    void tell(const char* code, std::string text);
+    void flush();
+    [[nodiscard]] Report make_report() const;
+    void report_if_changed();
+    template <typename E>
+    void emit(E effect) {
+        effects_->push_back(std::move(effect));
+    }
+    Id128 mint_id();
+
+    [[nodiscard]] Node self() const { return settings_.self; }
+    [[nodiscard]] Node peer() const { return other(settings_.self); }
+    [[nodiscard]] const std::string& peer_name() const {
+        return settings_.names[static_cast<std::size_t>(peer())];
+    }
+    [[nodiscard]] const Decision& head() const { return record_.chain.head().decision; }
+    [[nodiscard]] bool in_sync_self() const;
+    [[nodiscard]] Activity activity() const;
+    [[nodiscard]] bool peer_healthy() const;
+
+    Settings settings_;
+    Record record_;
+    Id128 boot_;
+    std::array<std::uint64_t, 2> random_;
+
+    Phase phase_ = Phase::Stopped;
+    Reason reason_;
+    bool blocked_ = false;
+    Goal goal_ = Goal::None;
+    std::optional<Instant> deadline_;
+    bool boot_wait_over_ = false;
+
+    // what is known of the other node
+    bool contact_ = false;
+    std::optional<Report> peer_report_;
+
+    // this node's workers
+    bool marker_valid_ = false;
+    Id128 term_;
+    std::uint64_t flush_token_ = 0;
+    std::uint64_t attempt_ = 0;
+    bool units_gone_ = false;
+    bool addresses_gone_ = false;
+    bool held_failed_ = false;
+
+    // while serving
+    Peer peer_ = Peer::Absent;
+    Shrink shrink_ = Shrink::None;
+    std::uint64_t rebuilt_attempt_ = 0;
+
+    // while deciding
+    std::optional<Decision> proposal_;
+    std::optional<Decision> ceded_to_us_;
+    bool keeps_copy_ =
+        false;  // consented to an election that leaves us in S: follow without a copy
+    bool stops_together_ = false;
+    bool swap_wanted_ = false;
+
+    // of the step under way
+    Instant now_{};
+    std::vector<Effect>* effects_ = nullptr;
+    std::optional<Report> sent_;
+    std::uint64_t serial_ = 0;
+};
+
+}  // namespace ha::cluster

@@ -1,0 +1,75 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "core/cluster/decision.h"
+
+namespace ha::cluster {
+
+/// What a node knows of a module for good. Written whole (Persist) before it is acted upon.
+struct Record {
+    Id128 module_id;  // none: unborn here
+    Chain chain;
+    /// Once true it stays so whatever anybody says, until the primary's "you are in" (R2, R5).
+    bool outdated = false;
+    /// R8(3): this node gave the module away under this decision and neither serves nor shrinks.
+    std::optional<Decision> ceding;
+    /// R13: both copies were identical and durable when both stopped under this decision.
+    Id128 stopped_together;
+    /// The operator wants the module running on this node.
+    bool wanted = false;
+    /// The boot during which the mirror is open; none after a clean close.
+    Id128 open_boot;
+    /// R7: the system stopped unclean while S named the other node; until it has met that node.
+    bool power_lost = false;
+    /// Automatic restarts of the application spent; an operator's command resets it.
+    std::uint32_t restarts = 0;
+
+    auto operator<=>(const Record&) const = default;
+};
+
+/// What a node is doing with a module, as far as the other must know.
+enum class Activity : std::uint8_t {
+    Stopped,
+    Opening,
+    Waiting,     // mirror open, no role
+    Rebuilding,  // resync target
+    Following,   // holds an identical copy
+    Sealing,     // about to take over
+    Serving,     // primary, from the recorded decision on, application stopping included
+    Ceding,
+    Leaving  // demoting or closing
+};
+
+/// The one message two clusterds exchange about a module: the sender's whole view, sent on every
+/// change and on every new connection. Losing all but the last loses nothing; whatever it says of
+/// the record was durable before it was sent. So agreements need no dialogue: a proposal stands in
+/// the report until the other's chain shows it, or the sender gives it up.
+struct Report {
+    std::uint64_t serial = 0;  // grows with each report of one clusterd process
+    Id128 boot;
+    Id128 module_id;
+    Chain chain;
+    bool outdated = false;
+    bool power_lost = false;
+    std::optional<Decision> ceding;
+    Id128 stopped_together;
+    Activity activity = Activity::Stopped;
+    bool data_ok = false;              // mirror open, marker as expected
+    Id128 term;                        // of the stream it serves or follows
+    std::uint64_t attempt = 0;         // Rebuilding: counts the times it became ready to be rebuilt
+    std::optional<Decision> proposal;  // asks for the other's consent (R11)
+    bool leaving = false;              // a secondary that wants out of S
+    Id128 stopping_together;           // the drained primary asks for the flag of R13
+    bool swap_wanted = false;          // an operator on the secondary asked for a swap
+    std::string state;                 // for people, as `status` shows it
+    std::string readiness;
+    std::string reason_code;
+    std::string reason;
+
+    auto operator<=>(const Report&) const = default;
+};
+
+}  // namespace ha::cluster
