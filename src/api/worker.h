@@ -88,9 +88,11 @@ struct TellIn {
 struct SealMirror {
     Epoch epoch;
 };
-/// Everything accepted so far is on this node's disk, then MadeDurable.
+/// Everything accepted so far is on this node's disk, then MadeDurable. `hold`: from the moment the
+/// flush begins nothing more is acknowledged, until ServeMirror or ResumeMirror.
 struct MakeDurable {
     std::uint64_t token = 0;
+    bool hold = false;
 };
 /// New modifications wait; when all earlier ones are accepted and both copies (the peer's only if
 /// it is a member) are durable: Drained.

@@ -84,6 +84,24 @@ Relation relation(const Chain& ours, const Chain& theirs, Node self) {
     return fork.primary == self ? Relation::Prevail : Relation::Yield;
 }
 
+std::optional<Node> common_primary(const Chain& ours, const Chain& theirs) {
+    auto ancestor = common_ancestor(ours, theirs);
+    if (!ancestor) return std::nullopt;
+    return ours.entries()[*ancestor].decision.primary;
+}
+
+Chain merged(const Chain& ours, const Chain& theirs) {
+    Chain chain = theirs;
+    for (const ChainEntry& entry : ours.entries()) {
+        if (!chain.contains(entry.decision.id)) continue;
+        if (entry.used) chain.mark_used(entry.decision.id);
+        if (entry.confirmation != Confirmation::Alone) {
+            chain.mark_confirmed(entry.decision.id, entry.confirmation);
+        }
+    }
+    return chain;
+}
+
 Result<Chain> make_chain(std::vector<ChainEntry> entries) {
     if (entries.size() > Chain::kMaxChain) return fail("a chain of more than 256 decisions");
     Chain chain;

@@ -102,6 +102,12 @@ enum class Relation : std::uint8_t {
 /// Diverged/Diverged or Foreign/Foreign. An empty chain is Behind any other.
 Relation relation(const Chain& ours, const Chain& theirs, Node self);
 
+/// The primary of the newest decision both contain; none if they share none.
+std::optional<Node> common_primary(const Chain& ours, const Chain& theirs);
+
+/// `theirs`, with the used marks and the stronger confirmations of both.
+Chain merged(const Chain& ours, const Chain& theirs);
+
 /// Checks what comes from a file or the network: consecutive numbers, parents, at most kMaxChain.
 Result<Chain> make_chain(std::vector<ChainEntry> entries);
 

@@ -16,7 +16,8 @@ struct StartRequested {
     bool as_source = false;
 };
 struct StopRequested {
-    bool all = false;  // both nodes stop together (R13)
+    bool all = false;       // both nodes stop together (R13)
+    bool shutdown = false;  // the system or ha-cluster.target stops: start again at the next boot
 };
 struct SwapRequested {};
 
@@ -123,8 +124,11 @@ struct TellIn {
 struct SealMirror {
     Epoch epoch;
 };
+/// `hold`: from the moment the flush begins nothing more is acknowledged, until ServeMirror or
+/// ResumeMirror (R3, flush first: the outcome is open).
 struct MakeDurable {
     std::uint64_t token = 0;
+    bool hold = false;
 };
 struct DrainMirror {};
 struct ResumeMirror {};

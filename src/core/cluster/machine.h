@@ -108,7 +108,9 @@ class Machine {
     void ignore(const Event& event);
     void refuse_busy(const Event& event);
     void refuse_stopped(const Event& event);
-    void peer_silent(const Event& event);
+    void stopped_stop(const Event& event);
+    void stray_mirror(const Event& event);
+    void opening_start(const Event& event);
     void open(const Event& event);
     void opened(const Event& event);
     void open_failed(const Event& event);
@@ -130,8 +132,11 @@ class Machine {
     void lead();
     void wait_alone();
     void decide_alone();
+    void as_source();
     void birth();
     void force();
+    [[nodiscard]] bool may_lead(const Report& report) const;
+    [[nodiscard]] bool peer_may_lead(const Report& report) const;
 
     // machine_secondary.cc
     void rebuilding_report(const Event& event);
@@ -139,7 +144,9 @@ class Machine {
     void rebuilding_stream_down(const Event& event);
     void told_in(const Event& event);
     void secondary_report(const Event& event);
+    void secondary_silent(const Event& event);
     void secondary_overdue(const Event& event);
+    void secondary_durable(const Event& event);
     void secondary_stop(const Event& event);
     void secondary_swap(const Event& event);
     void leaving_report(const Event& event);
@@ -151,7 +158,7 @@ class Machine {
     void take_over();
 
     // machine_primary.cc
-    void promote(bool peer_member);
+    void promote(bool peer_member, Id128 term);
     void mirror_serving(const Event& event);
     void addresses_held(const Event& event);
     void units_started(const Event& event);
@@ -170,10 +177,9 @@ class Machine {
     void drained(const Event& event);
     void addresses_dropped(const Event& event);
     void ceding_report(const Event& event);
-    void ceding_silent(const Event& event);
+    void ceding_mirror_failed(const Event& event);
     void ceding_stop(const Event& event);
     void together_report(const Event& event);
-    void together_silent(const Event& event);
     void demoting_units_gone(const Event& event);
     void demoting_addresses_dropped(const Event& event);
     void demoting_held_failed(const Event& event);
@@ -187,6 +193,11 @@ class Machine {
     void cede(InSync in_sync, Cause cause);
     void ceded();
     void consider_peer();
+    void consider_member();
+    void consider_joiner();
+    void survive_or_demote();
+    void drop_rebuild();
+    void settled();
     void demote();
     void demoted();
 
@@ -202,7 +213,7 @@ class Machine {
     void wait_for(const char* code, std::string text);
     void refuse(const char* code, std::string text);
     void tell(const char* code, std::string text);
-    void flush();
+    void flush(bool hold);
     [[nodiscard]] Report make_report() const;
     void report_if_changed();
     template <typename E>
@@ -219,7 +230,7 @@ class Machine {
     [[nodiscard]] const Decision& head() const { return record_.chain.head().decision; }
     [[nodiscard]] bool in_sync_self() const;
     [[nodiscard]] Activity activity() const;
-    [[nodiscard]] bool peer_healthy() const;
+    [[nodiscard]] bool peer_fits() const;
 
     Settings settings_;
     Record record_;
@@ -249,14 +260,21 @@ class Machine {
     // while serving
     Peer peer_ = Peer::Absent;
     Shrink shrink_ = Shrink::None;
+    bool evict_ = false;  // the peer must leave S even if it looks well again
     std::uint64_t rebuilt_attempt_ = 0;
 
     // while deciding
     std::optional<Decision> proposal_;
     std::optional<Decision> ceded_to_us_;
+    std::optional<Instant> rebuild_after_;  // our copy failed: no new attempt before this
     bool keeps_copy_ =
         false;  // consented to an election that leaves us in S: follow without a copy
-    bool stops_together_ = false;
+    bool stops_together_ =
+        false;  // R13: the flag is ours, the mirror closes once the primary has it
+    bool waiting_as_source_ =
+        false;                   // start --as-source, to be carried out once the mirror is open
+    bool wanted_again_ = false;  // the stop under way is the system's, not the operator's
+    Reason stop_reason_;         // why this node stopped by itself (restart budget)
     bool swap_wanted_ = false;
 
     // of the step under way

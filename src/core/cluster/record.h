@@ -63,8 +63,11 @@ struct Report {
     std::optional<Decision> proposal;  // asks for the other's consent (R11)
     bool leaving = false;              // a secondary that wants out of S
     Id128 stopping_together;           // the drained primary asks for the flag of R13
-    bool swap_wanted = false;          // an operator on the secondary asked for a swap
-    std::string state;                 // for people, as `status` shows it
+    bool keeps_copy = false;      // consented to a decision that keeps it in S; follows as soon
+                                  // as the sender of that decision serves
+    bool restarts_spent = false;  // the application may not be handed over to it
+    bool swap_wanted = false;     // an operator on the secondary asked for a swap
+    std::string state;            // for people, as `status` shows it
     std::string readiness;
     std::string reason_code;
     std::string reason;

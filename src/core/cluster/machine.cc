@@ -1,0 +1,428 @@
+#include "core/cluster/machine.h"
+
+#include "base/assert.h"
+#include "core/cluster/machine_table.h"
+
+namespace ha::cluster {
+
+Machine::Machine(Settings settings, Record record, Id128 boot, Id128 seed)
+    : settings_(std::move(settings)),
+      record_(std::move(record)),
+      boot_(boot),
+      random_{seed.high, seed.low | 1} {}
+
+void Machine::begin(Instant now, std::vector<Effect>& effects) {
+    now_ = now;
+    effects_ = &effects;
+    bool unclean = !record_.open_boot.none() && record_.open_boot != boot_;
+    if (unclean) {
+        // R7: what only the kernel held is gone. It matters while somebody else may hold it.
+        if (!record_.chain.empty() && in_sync_self() && head().in_sync.has(peer())) {
+            record_.power_lost = true;
+        }
+        record_.open_boot = Id128{};
+        persist();
+    }
+    if (record_.wanted) open(StartRequested{});
+    report_if_changed();
+    effects_ = nullptr;
+}
+
+void Machine::step(Instant now, const Event& event, std::vector<Effect>& effects) {
+    now_ = now;
+    effects_ = &effects;
+    if (const auto* reported = std::get_if<PeerReported>(&event)) {
+        contact_ = true;
+        peer_report_ = reported->report;
+    } else if (std::holds_alternative<PeerSilent>(event)) {
+        contact_ = false;
+    }
+    Handler handler = Table::kHandlers[static_cast<std::size_t>(phase_)][event.index()];
+    (this->*handler)(event);
+    report_if_changed();
+    effects_ = nullptr;
+}
+
+// ---- what every phase shares
+// ----------------------------------------------------------------------
+
+void Machine::ignore(const Event&) {}
+
+void Machine::refuse_busy(const Event&) {
+    refuse("busy", "Module " + settings_.module + " is " + name(phase_) +
+                       " on this node; try again when it has settled.");
+}
+
+void Machine::stopped_stop(const Event&) {
+    record_.wanted = false;
+    record_.restarts = 0;
+    persist();
+    blocked_ = false;
+    reason_ = {};
+}
+
+/// A mirror is open although the module is stopped: clusterd ended before it saw it closed.
+void Machine::stray_mirror(const Event&) {
+    emit(CloseMirror{});
+}
+
+void Machine::opening_start(const Event& event) {
+    if (std::get<StartRequested>(event).as_source) waiting_as_source_ = true;
+}
+
+void Machine::refuse_stopped(const Event&) {
+    refuse("not-running", "Module " + settings_.module +
+                              " has no running secondary here; start it first "
+                              "(hamirrorctl start " +
+                              settings_.module + ").");
+}
+
+void Machine::note_report(const Event& event) {
+    const Report& report = std::get<PeerReported>(event).report;
+    if (!learn(report)) consent(report);
+}
+
+void Machine::open(const Event& event) {
+    const auto* start = std::get_if<StartRequested>(&event);
+    waiting_as_source_ = start != nullptr && start->as_source;
+    record_.wanted = true;
+    record_.restarts = 0;
+    record_.open_boot = boot_;
+    persist();
+    goal_ = Goal::None;
+    stops_together_ = false;
+    boot_wait_over_ = false;
+    emit(OpenMirror{record_.module_id});
+    enter(Phase::Opening);
+    wait_for("opening", "The mirror is being mounted.");
+}
+
+void Machine::opened(const Event& event) {
+    const auto& fact = std::get<MirrorOpened>(event);
+    bool unborn = record_.module_id.none();
+    marker_valid_ = fact.marker_valid || (unborn && fact.marker_absent);
+    if (!marker_valid_) {
+        enter(Phase::Waiting);
+        emit(HoldMirror{});
+        return block("data-missing",
+                     "The mirrored directories do not carry this module's marker: " + fact.detail +
+                         ". Nothing is served from them and nothing "
+                         "is copied over them.");
+    }
+    bool ours = !record_.outdated && in_sync_self() && !record_.ceding;
+    if (fact.serving && ours && head().primary == self()) {
+        return promote(head().in_sync.has(peer()), fact.term);
+    }
+    if (fact.serving) return demote();
+    if (fact.following && ours && head().in_sync.has(peer())) {
+        term_ = fact.term;
+        reason_ = {};
+        return enter(Phase::Secondary);
+    }
+    enter_waiting();
+}
+
+void Machine::open_failed(const Event& event) {
+    const auto& fact = std::get<MirrorFailed>(event);
+    if (fact.code == "worker-gone") return;  // it is started again and given the order again
+    record_.open_boot = Id128{};
+    persist();
+    enter(Phase::Stopped);
+    block(fact.code.c_str(), fact.text);
+}
+
+void Machine::mirror_lost(const Event& event) {
+    const auto& fact = std::get<MirrorFailed>(event);
+    tell("mirror-lost", "The mirror on this node ended: " + fact.text);
+    if (fact.code != "worker-gone") rebuild_after_ = now_ + settings_.boot_wait;
+    proposal_.reset();
+    keeps_copy_ = false;
+    ceded_to_us_.reset();
+    emit(OpenMirror{record_.module_id});
+    enter(Phase::Opening);
+    wait_for("opening", "The mirror is being mounted again: " + fact.text);
+}
+
+void Machine::close(const Event& event) {
+    const auto* stop = std::get_if<StopRequested>(&event);
+    if (stop != nullptr && stop->shutdown) wanted_again_ = true;
+    close_now();
+}
+
+void Machine::close_now() {
+    proposal_.reset();
+    shrink_ = Shrink::None;
+    peer_ = Peer::Absent;
+    keeps_copy_ = false;
+    stops_together_ = false;
+    record_.wanted = wanted_again_;
+    wanted_again_ = false;
+    persist();
+    emit(CloseMirror{});
+    enter(Phase::Closing);
+    wait_for("stopping", "The mirror is being closed.");
+}
+
+void Machine::closed(const Event&) {
+    record_.open_boot = Id128{};
+    persist();
+    term_ = Id128{};
+    goal_ = Goal::None;
+    enter(Phase::Stopped);
+    if (stop_reason_.code.empty()) {
+        reason_ = {};
+        blocked_ = false;
+    } else {
+        block(stop_reason_.code.c_str(), stop_reason_.text);
+        stop_reason_ = {};
+    }
+}
+
+void Machine::first_modification(const Event& event) {
+    const auto& fact = std::get<FirstModification>(event);
+    if (record_.chain.empty() || fact.decision != head().id) return;
+    if (!record_.chain.head().used) {
+        record_.chain.mark_used(fact.decision);
+        persist();
+    }
+    emit(AllowAcknowledge{fact.decision});
+}
+
+// ---- learning from the peer, and consenting
+// -------------------------------------------------------
+
+/// Takes over what the peer's chain knows better. True if our chain's head changed.
+bool Machine::learn(const Report& report) {
+    if (report.chain.empty()) return false;
+    Relation how = relation(record_.chain, report.chain, self());
+    if (how == Relation::Same) {
+        // The other recorded a decision that leaves it out: that is its consent.
+        ChainEntry entry = record_.chain.head();
+        if (entry.confirmation == Confirmation::Alone) {
+            record_.chain.mark_confirmed(entry.decision.id, Confirmation::PeerConsent);
+            persist();
+        }
+        return false;
+    }
+    if (how != Relation::Behind && how != Relation::Yield) return false;
+    bool same_module = record_.module_id.none() || record_.module_id == report.module_id;
+    if (!same_module) return false;
+    bool abandoned = how == Relation::Yield;
+    bool was_member = !record_.chain.empty() && in_sync_self() && !record_.outdated && !abandoned;
+    record_.module_id = report.module_id;
+    record_.chain = merged(record_.chain, report.chain);
+    if (!was_member || !in_sync_self()) record_.outdated = true;
+    if (record_.outdated) record_.power_lost = false;  // nothing here will be trusted any more
+    record_.ceding.reset();
+    record_.stopped_together = Id128{};
+    persist();
+    return true;
+}
+
+/// R11: the peer proposes a decision. Recording it (and, if it leaves us out, ourselves as
+/// outdated) is the consent; the next report carries it. True if it was recorded.
+bool Machine::consent(const Report& report) {
+    if (!report.proposal || record_.chain.empty()) return false;
+    const Decision& decision = *report.proposal;
+    bool child_of_head = decision.parent == head().id && decision.number == head().number.next();
+    if (!child_of_head || report.module_id != record_.module_id) return false;
+    if (decision.primary != peer() || !decision.in_sync.has(peer())) return false;
+    bool keeps_us = decision.in_sync.has(self());
+    if (keeps_us) {
+        bool identical = record_.stopped_together == head().id && !record_.outdated &&
+                         !record_.power_lost && marker_valid_ && phase_ == Phase::Waiting;
+        if (!identical) return false;
+    }
+    record_.chain.append({decision, false, Confirmation::PeerConsent});
+    record_.outdated = !keeps_us;
+    record_.power_lost = false;
+    record_.ceding.reset();
+    record_.stopped_together = Id128{};
+    keeps_copy_ = keeps_us;
+    proposal_.reset();
+    persist();
+    tell("consented",
+         "Agreed to decision " + describe(decision, settings_.names[0], settings_.names[1]) + ".");
+    return true;
+}
+
+// ---- small things
+// ---------------------------------------------------------------------------------
+
+void Machine::enter(Phase phase) {
+    phase_ = phase;
+    deadline_.reset();
+    if (phase != Phase::Secondary) swap_wanted_ = false;
+}
+
+void Machine::persist() {
+    emit(Persist{record_});
+}
+
+void Machine::decide(const Decision& decision, Confirmation confirmation) {
+    record_.chain.append({decision, false, confirmation});
+    record_.stopped_together = Id128{};
+    record_.ceding.reset();
+    persist();
+    tell("decision", "Decision " + describe(decision, settings_.names[0], settings_.names[1]) +
+                         ", confirmed by: " + name(confirmation) + ".");
+}
+
+Decision Machine::child(InSync in_sync, Node primary, Cause cause) {
+    Decision decision;
+    decision.number = head().number.next();
+    decision.id = mint_id();
+    decision.parent = head().id;
+    decision.primary = primary;
+    decision.in_sync = in_sync;
+    decision.cause = cause;
+    return decision;
+}
+
+void Machine::block(const char* code, std::string text) {
+    blocked_ = true;
+    reason_ = {code, std::move(text)};
+}
+
+void Machine::wait_for(const char* code, std::string text) {
+    blocked_ = false;
+    reason_ = {code, std::move(text)};
+}
+
+void Machine::refuse(const char* code, std::string text) {
+    emit(Refuse{code, std::move(text)});
+}
+
+void Machine::tell(const char* code, std::string text) {
+    emit(Tell{code, std::move(text)});
+}
+
+void Machine::flush(bool hold) {
+    emit(MakeDurable{++flush_token_, hold});
+}
+
+bool Machine::in_sync_self() const {
+    return !record_.chain.empty() && head().in_sync.has(self());
+}
+
+/// xorshift128+ (Vigna 2014): unpredictability comes from the seed, repetition is what must not be.
+Id128 Machine::mint_id() {
+    auto next = [this] {
+        std::uint64_t x = random_[0];
+        const std::uint64_t y = random_[1];
+        random_[0] = y;
+        x ^= x << 23;
+        random_[1] = x ^ y ^ (x >> 17) ^ (y >> 26);
+        return random_[1] + y;
+    };
+    Id128 id{next(), next()};
+    return id.none() ? mint_id() : id;
+}
+
+Activity Machine::activity() const {
+    switch (phase_) {
+        case Phase::Stopped:
+            return Activity::Stopped;
+        case Phase::Opening:
+            return Activity::Opening;
+        case Phase::Waiting:
+            return Activity::Waiting;
+        case Phase::Rebuilding:
+            return Activity::Rebuilding;
+        case Phase::Secondary:
+            return Activity::Following;
+        case Phase::Sealing:
+            return Activity::Sealing;
+        case Phase::Promoting:
+        case Phase::Serving:
+        case Phase::StoppingUnits:
+        case Phase::Draining:
+        case Phase::Withdrawing:
+        case Phase::Together:
+            return Activity::Serving;
+        case Phase::Ceding:
+            return Activity::Ceding;
+        case Phase::Leaving:
+        case Phase::Demoting:
+        case Phase::Closing:
+            return Activity::Leaving;
+    }
+    return Activity::Stopped;
+}
+
+bool Machine::serving() const {
+    return activity() == Activity::Serving;
+}
+
+bool Machine::peer_required() const {
+    return serving() && (peer_ == Peer::Member || peer_ == Peer::Joining);
+}
+
+Status Machine::status() const {
+    auto by_block = blocked_ ? Readiness::Blocked : Readiness::Transient;
+    State as_primary = peer_ == Peer::Member ? State::Primary : State::Alone;
+    switch (phase_) {
+        case Phase::Stopped:
+            return {State::Stopped, blocked_ ? Readiness::Blocked : Readiness::Ready, reason_};
+        case Phase::Rebuilding:
+            return {State::Secondary, Readiness::Transient, reason_};
+        case Phase::Secondary:
+            return {State::Secondary, Readiness::Ready, {}};
+        case Phase::Leaving:
+        case Phase::Sealing:
+            return {State::Secondary, Readiness::Transient, reason_};
+        case Phase::Promoting:
+        case Phase::StoppingUnits:
+        case Phase::Draining:
+        case Phase::Withdrawing:
+        case Phase::Together:
+            return {as_primary, Readiness::Transient, reason_};
+        case Phase::Serving:
+            return {as_primary, Readiness::Ready, {}};
+        case Phase::Opening:
+        case Phase::Waiting:
+        case Phase::Ceding:
+        case Phase::Demoting:
+        case Phase::Closing:
+            return {State::Waiting, by_block, reason_};
+    }
+    return {};
+}
+
+Report Machine::make_report() const {
+    Report report;
+    report.boot = boot_;
+    report.module_id = record_.module_id;
+    report.chain = record_.chain;
+    report.outdated = record_.outdated;
+    report.power_lost = record_.power_lost;
+    report.ceding = phase_ == Phase::Ceding ? record_.ceding : std::nullopt;
+    report.stopped_together = record_.stopped_together;
+    report.activity = activity();
+    report.data_ok = marker_valid_ && phase_ != Phase::Stopped && phase_ != Phase::Opening;
+    report.term = term_;
+    report.attempt = attempt_;
+    report.proposal = proposal_;
+    report.leaving = phase_ == Phase::Leaving;
+    if (phase_ == Phase::Together) report.stopping_together = head().id;
+    report.keeps_copy = keeps_copy_;
+    report.restarts_spent = record_.restarts >= settings_.restart_budget;
+    report.swap_wanted = swap_wanted_ && phase_ == Phase::Secondary;
+    Status now = status();
+    report.state = name(now.state);
+    report.readiness = name(now.readiness);
+    report.reason_code = now.reason.code;
+    report.reason = now.reason.text;
+    return report;
+}
+
+void Machine::report_if_changed() {
+    Report report = make_report();
+    if (sent_) report.serial = sent_->serial;
+    if (sent_ && *sent_ == report) return;
+    report.serial = ++serial_;
+    sent_ = report;
+    emit(SendReport{report});
+}
+
+}  // namespace ha::cluster

@@ -1,0 +1,441 @@
+// The machine while it serves: promotion, the peer's membership, planned stops, demotion.
+
+#include "base/assert.h"
+#include "core/cluster/machine.h"
+
+namespace ha::cluster {
+
+// ---- promotion: mirror, addresses, units
+// ----------------------------------------------------------
+
+/// The head says we lead and it is durable (or about to be: an effect before this one).
+void Machine::promote(bool peer_member, Id128 term) {
+    HA_ASSERT(in_sync_self() && head().primary == self() && !record_.outdated);
+    proposal_.reset();
+    ceded_to_us_.reset();
+    keeps_copy_ = false;
+    if (record_.power_lost || !record_.stopped_together.none()) {
+        record_.power_lost = false;
+        record_.stopped_together = Id128{};
+        persist();
+    }
+    term_ = term;
+    goal_ = Goal::None;
+    peer_ = peer_member ? Peer::Member : Peer::Absent;
+    shrink_ = Shrink::None;
+    evict_ = false;
+    rebuilt_attempt_ = 0;
+    emit(ServeMirror{head().number, head().id, term_, peer_member});
+    enter(Phase::Promoting);
+    wait_for("starting", "The mirror, the addresses and the application are being started.");
+    if (peer_member && !contact_) begin_shrink();
+}
+
+void Machine::mirror_serving(const Event& event) {
+    const auto& fact = std::get<MirrorServing>(event);
+    if (fact.term == term_ && fact.decision == head().id) emit(HoldAddresses{});
+}
+
+void Machine::addresses_held(const Event&) {
+    emit(StartUnits{});
+}
+
+void Machine::units_started(const Event&) {
+    enter(Phase::Serving);
+    wait_for("", "");
+    consider_peer();
+}
+
+void Machine::unit_failed(const Event& event) {
+    const auto& fact = std::get<UnitFailed>(event);
+    std::string what = fact.unit + " failed (" + fact.result + ")";
+    if (record_.restarts < settings_.restart_budget) {
+        ++record_.restarts;
+        persist();
+        tell("restarting", what + "; restarted, " + std::to_string(record_.restarts) + " of " +
+                               std::to_string(settings_.restart_budget) + " restarts spent.");
+        emit(StartUnits{});
+        enter(Phase::Promoting);
+        return wait_for("restarting", what + " and is being started again.");
+    }
+    if (peer_fits() && !peer_report_->restarts_spent && settings_.automatic_failover) {
+        tell("handing-over", what + " and the restarts are spent; " + peer_name() + " takes over.");
+        return begin_stop(Goal::HandOver);
+    }
+    stop_reason_ = {"restarts-spent", what +
+                                          " and the automatic restarts are spent. Mend it, then: "
+                                          "hamirrorctl start " +
+                                          settings_.module};
+    begin_stop(Goal::Stop);
+}
+
+// ---- the peer's membership
+// ------------------------------------------------------------------------
+
+/// A member in contact that follows us: what a planned hand-over needs.
+bool Machine::peer_fits() const {
+    return peer_ == Peer::Member && shrink_ == Shrink::None && contact_ && peer_report_ &&
+           peer_report_->activity == Activity::Following && peer_report_->term == term_ &&
+           !peer_report_->outdated;
+}
+
+void Machine::serving_report(const Event& event) {
+    const Report& report = std::get<PeerReported>(event).report;
+    if (shrink_ == Shrink::Proposed && proposal_ && report.chain.contains(proposal_->id)) {
+        return settle_shrink(Confirmation::PeerConsent);
+    }
+    if (learn(report)) return demote();
+    if (!report.chain.empty() &&
+        relation(record_.chain, report.chain, self()) == Relation::Diverged) {
+        return survive_or_demote();
+    }
+    if (phase_ == Phase::Serving && report.swap_wanted && peer_fits())
+        return begin_stop(Goal::Swap);
+    consider_peer();
+}
+
+/// After a divergence the side that serves survives; if both do, the one that was primary before.
+void Machine::survive_or_demote() {
+    const Report& report = *peer_report_;
+    if (report.activity != Activity::Serving) return;
+    auto prior = common_primary(record_.chain, report.chain);
+    if (prior && *prior == self()) return;
+    tell("diverged", "Both nodes served independently of each other; this one stops serving.");
+    demote();
+}
+
+void Machine::consider_peer() {
+    if (!contact_ || !peer_report_ || shrink_ != Shrink::None) return;
+    if (peer_ == Peer::Member || peer_ == Peer::Joining) {
+        consider_member();
+    } else {
+        consider_joiner();
+    }
+}
+
+void Machine::consider_member() {
+    const Report& report = *peer_report_;
+    bool same_head = !report.chain.empty() && report.chain.head().decision.id == head().id;
+    if (peer_ == Peer::Joining && same_head && !report.outdated) peer_ = Peer::Member;
+    bool away = report.activity == Activity::Stopped || report.activity == Activity::Opening ||
+                report.activity == Activity::Waiting || report.activity == Activity::Leaving;
+    bool awaited = report.keeps_copy && report.activity == Activity::Waiting;
+    bool outdated = peer_ == Peer::Member && report.outdated;
+    if ((away && !awaited) || report.leaving || outdated) {
+        evict_ = true;
+        begin_shrink();
+    }
+}
+
+void Machine::consider_joiner() {
+    const Report& report = *peer_report_;
+    bool ready = report.activity == Activity::Rebuilding && report.outdated && report.term == term_;
+    if (peer_ == Peer::Rebuilding && !ready) return drop_rebuild();
+    bool can_join = phase_ == Phase::Serving && head().in_sync == InSync::only(self());
+    if (peer_ == Peer::Absent && ready && can_join && report.attempt > rebuilt_attempt_) {
+        rebuilt_attempt_ = report.attempt;
+        peer_ = Peer::Rebuilding;
+        emit(StartResync{});
+    }
+}
+
+void Machine::drop_rebuild() {
+    peer_ = Peer::Absent;
+    emit(StopResync{});
+}
+
+void Machine::serving_silent(const Event&) {
+    if (peer_ == Peer::Rebuilding) return drop_rebuild();
+    if (peer_ == Peer::Absent) return;
+    if (shrink_ == Shrink::Proposed) return settle_shrink(Confirmation::Alone);
+    if (shrink_ == Shrink::None) begin_shrink();
+}
+
+/// Acknowledgements stalled, or the peer's copy failed: it must leave S though it may be heard
+/// (R11).
+void Machine::peer_must_leave(const Event& event) {
+    if (const auto* failed = std::get_if<PeerCopyFailed>(&event)) {
+        tell("peer-copy-failed", peer_name() + "'s copy failed: " + failed->text);
+    }
+    if (peer_ == Peer::Rebuilding) return drop_rebuild();
+    if (peer_ == Peer::Absent) return;
+    evict_ = true;
+    if (shrink_ == Shrink::None) begin_shrink();
+}
+
+void Machine::stream_down(const Event& event) {
+    if (std::get<StreamDown>(event).term != term_) return;
+    if (peer_ == Peer::Rebuilding) {
+        peer_ = Peer::Absent;
+        consider_peer();
+    } else if (peer_ == Peer::Joining) {
+        evict_ = true;  // it may or may not have been told; it joins again
+        if (shrink_ == Shrink::None) begin_shrink();
+    }
+}
+
+void Machine::join_ready(const Event&) {
+    if (peer_ != Peer::Rebuilding || phase_ != Phase::Serving) return;
+    Decision decision = child(InSync::both(), self(), Cause::Join);
+    decide(decision, Confirmation::Alone);
+    peer_ = Peer::Joining;
+    emit(ServeMirror{head().number, head().id, term_, true});
+    emit(TellIn{decision});
+    if (!contact_) begin_shrink();
+}
+
+// ---- shrink (R3, R11)
+// -----------------------------------------------------------------------------
+
+void Machine::begin_shrink() {
+    shrink_ = Shrink::Flushing;
+    flush(true);
+}
+
+void Machine::flushed(const Event& event) {
+    if (std::get<MadeDurable>(event).token != flush_token_ || shrink_ != Shrink::Flushing) return;
+    if (contact_ && !evict_) {
+        shrink_ = Shrink::None;  // it was only a moment of silence: nothing was decided
+        emit(ResumeMirror{});
+        return settled();
+    }
+    proposal_ = child(InSync::only(self()), self(), Cause::Shrink);
+    shrink_ = Shrink::Proposed;
+    if (!contact_) settle_shrink(Confirmation::Alone);
+}
+
+void Machine::settle_shrink(Confirmation confirmation) {
+    HA_ASSERT(proposal_.has_value());
+    Decision decision = *proposal_;
+    proposal_.reset();
+    shrink_ = Shrink::None;
+    evict_ = false;
+    peer_ = Peer::Absent;
+    decide(decision, confirmation);
+    emit(ServeMirror{head().number, head().id, term_, false});
+    settled();
+}
+
+/// A shrink ended one way or the other: what was waiting for that goes on.
+void Machine::settled() {
+    if (phase_ == Phase::Withdrawing && addresses_gone_) return withdrawn();
+    if (phase_ == Phase::Together && peer_ == Peer::Absent) return close_now();
+    if (phase_ == Phase::Ceding) return goal_ == Goal::Stop ? close_now() : resume();
+    consider_peer();
+}
+
+// ---- planned stop and swap (R8, R13)
+// --------------------------------------------------------------
+
+void Machine::serving_stop(const Event& event) {
+    const auto& stop = std::get<StopRequested>(event);
+    wanted_again_ = stop.shutdown;
+    Goal goal = stop.all ? Goal::StopTogether : Goal::Stop;
+    if (phase_ == Phase::Promoting || phase_ == Phase::Serving) return begin_stop(goal);
+    goal_ = goal;
+}
+
+void Machine::serving_swap(const Event&) {
+    if (!peer_fits()) {
+        return refuse("peer-not-ready", peer_name() +
+                                            " has no copy that is in sync and ready; the "
+                                            "roles stay as they are.");
+    }
+    begin_stop(Goal::Swap);
+}
+
+/// The operator chooses this side of a divergence.
+void Machine::serving_as_source(const Event& event) {
+    if (!std::get<StartRequested>(event).as_source) return;
+    bool diverged = contact_ && peer_report_ && !peer_report_->chain.empty() &&
+                    relation(record_.chain, peer_report_->chain, self()) == Relation::Diverged;
+    if (!diverged || peer_ != Peer::Absent) {
+        return refuse("already-serving", "This node already serves the module.");
+    }
+    Decision forced = child(InSync::only(self()), self(), Cause::Forced);
+    forced.overrides = peer_report_->chain.head().decision.id;
+    decide(forced, Confirmation::Operator);
+    emit(ServeMirror{head().number, head().id, term_, false});
+}
+
+void Machine::begin_stop(Goal goal) {
+    goal_ = goal;
+    addresses_gone_ = false;
+    if (peer_ == Peer::Rebuilding) drop_rebuild();
+    emit(StopUnits{});
+    enter(Phase::StoppingUnits);
+    wait_for("stopping", "The application is being stopped.");
+}
+
+void Machine::units_stopped(const Event&) {
+    emit(DrainMirror{});
+    enter(Phase::Draining);
+    wait_for("draining", "The last changes are being made durable on both nodes.");
+}
+
+void Machine::drained(const Event&) {
+    emit(DropAddresses{});
+    enter(Phase::Withdrawing);
+    wait_for("withdrawing", "The addresses are being removed.");
+}
+
+void Machine::addresses_dropped(const Event&) {
+    addresses_gone_ = true;
+    withdrawn();
+}
+
+/// R8, the point up to which an abort means "resume": application stopped, mirror drained.
+void Machine::withdrawn() {
+    if (shrink_ != Shrink::None) return;  // settled() comes back here
+    bool fits = peer_fits();
+    if (peer_ != Peer::Absent && !fits) {
+        evict_ = true;
+        return begin_shrink();
+    }
+    switch (goal_) {
+        case Goal::Swap:
+        case Goal::HandOver:
+            return fits ? cede(InSync::both(), goal_ == Goal::Swap ? Cause::Swap : Cause::HandOver)
+                        : resume();
+        case Goal::Stop:
+            return fits ? cede(InSync::only(peer()), Cause::HandOver) : close_now();
+        case Goal::StopTogether:
+            if (!fits) return close_now();
+            enter(Phase::Together);
+            return wait_for("stopping", "Waiting for " + peer_name() + " to note that both stop.");
+        case Goal::None:
+        case Goal::Reopen:
+            return resume();
+    }
+}
+
+void Machine::resume() {
+    emit(ResumeMirror{});
+    promote(peer_ == Peer::Member, term_);
+}
+
+void Machine::cede(InSync in_sync, Cause cause) {
+    record_.ceding = child(in_sync, peer(), cause);
+    persist();
+    enter(Phase::Ceding);
+    wait_for("ceding", "Handed over to " + peer_name() + "; waiting for it to take the module.");
+}
+
+void Machine::ceding_report(const Event& event) {
+    const Report& report = std::get<PeerReported>(event).report;
+    if (record_.ceding && report.chain.contains(record_.ceding->id)) {
+        learn(report);
+        return ceded();
+    }
+    if (shrink_ == Shrink::Proposed && proposal_ && report.chain.contains(proposal_->id)) {
+        return settle_shrink(Confirmation::PeerConsent);
+    }
+    if (learn(report) || !record_.ceding) return enter_waiting();
+    bool taking = report.activity == Activity::Following || report.activity == Activity::Sealing;
+    if (taking || shrink_ == Shrink::Proposed) return;
+    if (goal_ == Goal::Reopen) return ceded();
+    // It never recorded it and says so: cancelled by agreement, never by silence.
+    proposal_ = child(InSync::only(self()), self(), Cause::Shrink);
+    shrink_ = Shrink::Proposed;
+}
+
+/// The peer has taken the module (or, with our mirror gone, could not: then both elect).
+void Machine::ceded() {
+    peer_ = Peer::Absent;
+    shrink_ = Shrink::None;
+    proposal_.reset();
+    if (goal_ == Goal::Stop || goal_ == Goal::StopTogether) return close_now();
+    if (goal_ == Goal::Reopen) {
+        goal_ = Goal::None;
+        emit(OpenMirror{record_.module_id});
+        enter(Phase::Opening);
+        return wait_for("opening", "The mirror is being mounted again.");
+    }
+    goal_ = Goal::None;
+    bool keeps = in_sync_self() && !record_.outdated &&
+                 peer_report_->activity == Activity::Serving && !peer_report_->term.none();
+    return keeps ? follow(false) : enter_waiting();
+}
+
+void Machine::ceding_stop(const Event& event) {
+    wanted_again_ = std::get<StopRequested>(event).shutdown;
+    goal_ = Goal::Stop;
+    if (!contact_) close_now();
+}
+
+void Machine::ceding_mirror_failed(const Event&) {
+    if (goal_ != Goal::Stop) goal_ = Goal::Reopen;
+}
+
+void Machine::together_report(const Event& event) {
+    const Report& report = std::get<PeerReported>(event).report;
+    if (report.stopped_together == head().id) {
+        record_.stopped_together = head().id;  // close_now persists it
+        return close_now();
+    }
+    serving_report(event);
+}
+
+// ---- forced demotion
+// ------------------------------------------------------------------------------
+
+/// Our own mirror ended: the application's files are gone from under it.
+void Machine::serving_mirror_failed(const Event& event) {
+    const auto& fact = std::get<MirrorFailed>(event);
+    tell("mirror-lost", "The mirror on this node ended while serving: " + fact.text);
+    bool stopping = goal_ == Goal::Stop || goal_ == Goal::StopTogether;
+    goal_ = stopping ? Goal::Stop : Goal::Reopen;
+    demote();
+    held_failed_ = true;
+}
+
+/// The order is part of the contract (2-safety, "Single execution"): addresses, units, held
+/// requests.
+void Machine::demote() {
+    shrink_ = Shrink::None;
+    proposal_.reset();
+    units_gone_ = addresses_gone_ = held_failed_ = false;
+    emit(DropAddresses{});
+    emit(KillUnits{});
+    emit(FailHeld{});
+    enter(Phase::Demoting);
+    wait_for("demoting", "The application is being ended by force.");
+}
+
+void Machine::demoting_units_gone(const Event&) {
+    units_gone_ = true;
+    demoted();
+}
+
+void Machine::demoting_addresses_dropped(const Event&) {
+    addresses_gone_ = true;
+    demoted();
+}
+
+void Machine::demoting_held_failed(const Event&) {
+    held_failed_ = true;
+    demoted();
+}
+
+void Machine::demoting_mirror_failed(const Event&) {
+    if (goal_ != Goal::Stop) goal_ = Goal::Reopen;
+    held_failed_ = true;
+    demoted();
+}
+
+void Machine::demoting_stop(const Event& event) {
+    wanted_again_ = std::get<StopRequested>(event).shutdown;
+    goal_ = Goal::Stop;
+}
+
+void Machine::demoted() {
+    if (!units_gone_ || !addresses_gone_ || !held_failed_) return;
+    bool peer_has_it = contact_ && peer_ == Peer::Member && !record_.outdated &&
+                       head().in_sync == InSync::both() && head().primary == self();
+    if (goal_ == Goal::Reopen && peer_has_it) return cede(InSync::only(peer()), Cause::HandOver);
+    if (goal_ == Goal::Stop) return close_now();
+    if (goal_ == Goal::Reopen) return ceded();
+    enter_waiting();
+}
+
+}  // namespace ha::cluster

@@ -1,0 +1,160 @@
+// The machine as a secondary: being rebuilt, following, leaving, taking over.
+
+#include "base/assert.h"
+#include "core/cluster/machine.h"
+
+namespace ha::cluster {
+
+/// Under the serving peer's term. `resync`: as a target (R5); else this copy is identical.
+void Machine::follow(bool resync) {
+    HA_ASSERT(peer_report_.has_value());
+    term_ = peer_report_->term;
+    proposal_.reset();
+    keeps_copy_ = false;
+    rebuild_after_.reset();
+    if (resync) ++attempt_;
+    emit(FollowMirror{head().number, term_, resync});
+    enter(resync ? Phase::Rebuilding : Phase::Secondary);
+    wait_for("resynchronising", "The copy is being compared with " + peer_name() + "'s.");
+}
+
+// ---- being rebuilt
+// --------------------------------------------------------------------------------
+
+void Machine::rebuilding_report(const Event& event) {
+    const Report& report = std::get<PeerReported>(event).report;
+    learn(report);
+    bool agreed = consent(report);
+    bool same_source = report.activity == Activity::Serving && report.term == term_;
+    if (agreed || !same_source) enter_waiting();
+}
+
+void Machine::rebuilding_silent(const Event&) {
+    enter_waiting();
+}
+
+void Machine::rebuilding_stream_down(const Event& event) {
+    if (std::get<StreamDown>(event).term == term_) enter_waiting();
+}
+
+/// R5's end: the one way out of being outdated.
+void Machine::told_in(const Event& event) {
+    const Decision& decision = std::get<ToldIn>(event).decision;
+    bool next = decision.parent == head().id && decision.number == head().number.next();
+    bool known = decision.id == head().id;
+    if (!(next || known) || decision.in_sync != InSync::both() || decision.primary != peer())
+        return;
+    if (next) record_.chain.append({decision, false, Confirmation::PeerConsent});
+    record_.outdated = false;
+    record_.power_lost = false;
+    persist();
+    enter(Phase::Secondary);
+    tell("joined", "This node's copy is in sync.");
+}
+
+// ---- following
+// ------------------------------------------------------------------------------------
+
+void Machine::secondary_report(const Event& event) {
+    const Report& report = std::get<PeerReported>(event).report;
+    bool learned = learn(report);
+    if (consent(report) || (learned && record_.outdated)) return enter_waiting();
+    if (report.chain.empty() || report.chain.head().decision.id != head().id) return;
+    if (report.ceding && report.ceding->parent == head().id && report.ceding->primary == self()) {
+        ceded_to_us_ = report.ceding;
+        return seal();
+    }
+    bool flagged = record_.stopped_together == head().id;
+    if (report.stopping_together == head().id && !flagged && !stops_together_) {
+        stops_together_ = true;
+        return flush(false);
+    }
+    if (stops_together_ && flagged && report.stopped_together == head().id) return close_now();
+    // A primary that says it does not serve cannot begin to without our consent.
+    bool gave_up = report.activity == Activity::Waiting || report.activity == Activity::Opening ||
+                   report.activity == Activity::Stopped;
+    if (gave_up && !flagged && settings_.automatic_failover) seal();
+}
+
+void Machine::secondary_durable(const Event& event) {
+    if (!stops_together_ || std::get<MadeDurable>(event).token != flush_token_) return;
+    record_.stopped_together = head().id;
+    persist();
+}
+
+void Machine::secondary_silent(const Event&) {
+    if (stops_together_) close_now();
+}
+
+void Machine::secondary_overdue(const Event&) {
+    if (contact_) return;
+    if (settings_.policy == Policy::Available && settings_.automatic_failover) return seal();
+    boot_wait_over_ = true;
+    enter_waiting();
+}
+
+void Machine::secondary_stop(const Event& event) {
+    const auto& stop = std::get<StopRequested>(event);
+    wanted_again_ = stop.shutdown;
+    bool primary_decides = contact_ && peer_report_ && peer_report_->activity == Activity::Serving;
+    if (stop.all && primary_decides) return;  // it asks for our flag when it has drained
+    if (!primary_decides) return close_now();
+    enter(Phase::Leaving);
+    deadline_ = now_ + settings_.stop_hold;
+    wait_for("stopping", "Leaving the in-sync set by agreement with " + peer_name() + ".");
+}
+
+void Machine::secondary_swap(const Event&) {
+    if (!contact_)
+        return refuse("peer-silent", peer_name() + " is not seen; nothing to swap with.");
+    swap_wanted_ = true;
+}
+
+void Machine::leaving_report(const Event& event) {
+    const Report& report = std::get<PeerReported>(event).report;
+    bool learned = learn(report);
+    if (consent(report) || learned || report.activity != Activity::Serving) close_now();
+}
+
+// ---- taking over
+// ----------------------------------------------------------------------------------
+
+void Machine::seal() {
+    emit(SealMirror{head().number});
+    enter(Phase::Sealing);
+    wait_for("taking-over", "Taking over from " + peer_name() + ".");
+}
+
+void Machine::sealed(const Event& event) {
+    if (std::get<Sealed>(event).epoch >= head().number) flush(false);
+}
+
+void Machine::sealing_durable(const Event& event) {
+    if (std::get<MadeDurable>(event).token == flush_token_) take_over();
+}
+
+void Machine::sealing_report(const Event& event) {
+    const Report& report = std::get<PeerReported>(event).report;
+    if (learn(report)) return enter_waiting();
+    if (report.ceding && report.ceding->parent == head().id && report.ceding->primary == self()) {
+        ceded_to_us_ = report.ceding;
+    }
+}
+
+void Machine::take_over() {
+    if (ceded_to_us_ && ceded_to_us_->parent == head().id) {
+        Decision given = *ceded_to_us_;
+        ceded_to_us_.reset();
+        decide(given, Confirmation::PeerConsent);
+        return promote(given.in_sync.has(peer()), mint_id());
+    }
+    bool primary_lives =
+        contact_ && peer_report_ &&
+        (peer_report_->activity == Activity::Serving || peer_report_->activity == Activity::Ceding);
+    if (primary_lives)
+        return enter_waiting();  // our copy is sealed: it takes us out and rebuilds us
+    decide(child(InSync::only(self()), self(), Cause::Takeover), Confirmation::Alone);
+    promote(false, mint_id());
+}
+
+}  // namespace ha::cluster

@@ -1,0 +1,261 @@
+// The machine without a role: meeting the peer, the boot table of 2-safety, births.
+
+#include "base/assert.h"
+#include "core/cluster/machine.h"
+
+namespace ha::cluster {
+
+void Machine::enter_waiting() {
+    proposal_.reset();
+    ceded_to_us_.reset();
+    shrink_ = Shrink::None;
+    peer_ = Peer::Absent;
+    term_ = Id128{};
+    emit(HoldMirror{});
+    enter(Phase::Waiting);
+    evaluate();
+}
+
+void Machine::waiting_start(const Event& event) {
+    record_.restarts = 0;
+    if (std::get<StartRequested>(event).as_source) waiting_as_source_ = true;
+    evaluate();
+}
+
+void Machine::waiting_report(const Event& event) {
+    const Report& report = std::get<PeerReported>(event).report;
+    deadline_.reset();
+    bool agreed = proposal_ && report.chain.contains(proposal_->id);
+    learn(report);
+    if (agreed && head().id == proposal_->id) {
+        return promote(head().in_sync.has(peer()), mint_id());
+    }
+    consent(report);
+    evaluate();
+}
+
+void Machine::waiting_silent(const Event&) {
+    proposal_.reset();
+    keeps_copy_ = false;
+    evaluate();
+}
+
+void Machine::waiting_deadline(const Event&) {
+    deadline_.reset();
+    if (!contact_) boot_wait_over_ = true;
+    evaluate();
+}
+
+/// Decides what a node without a role does, from what it knows now. Runs again after every change.
+void Machine::evaluate() {
+    if (!marker_valid_) return;
+    if (waiting_as_source_) {
+        waiting_as_source_ = false;
+        as_source();
+        if (phase_ != Phase::Waiting) return;
+    }
+    if (record_.chain.empty()) {
+        return block(
+            "nobody-knows",
+            "Nobody knows yet whose data is right. On the node that has the good data run: "
+            "hamirrorctl start " +
+                settings_.module + " --as-source");
+    }
+    if (!contact_ || !peer_report_) return wait_alone();
+    const Report& report = *peer_report_;
+    if (report.chain.empty()) {
+        return report.activity == Activity::Waiting || report.activity == Activity::Stopped
+                   ? elect()
+                   : wait_for("meeting", "Waiting for " + peer_name() + ".");
+    }
+    switch (relation(record_.chain, report.chain, self())) {
+        case Relation::Foreign:
+            return block("foreign", "The data of " + peer_name() +
+                                        " belongs to another module of "
+                                        "this name: both were started --as-source on their own.");
+        case Relation::Diverged:
+            return block("diverged",
+                         "Both nodes served independently of each other. On the node "
+                         "whose data shall stay run: hamirrorctl start " +
+                             settings_.module + " --as-source");
+        case Relation::Behind:
+        case Relation::Yield:
+            return block("foreign", "The decisions of " + peer_name() + " cannot be followed.");
+        case Relation::Ahead:
+        case Relation::Prevail:
+            return wait_for("meeting", peer_name() + " is learning the newest decision.");
+        case Relation::Same:
+            break;
+    }
+    switch (report.activity) {
+        case Activity::Serving:
+            return evaluate_serving_peer();
+        case Activity::Waiting:
+        case Activity::Stopped:
+            return elect();
+        case Activity::Opening:
+        case Activity::Rebuilding:
+        case Activity::Following:
+        case Activity::Sealing:
+        case Activity::Ceding:
+        case Activity::Leaving:
+            return wait_for("meeting", "Waiting for " + peer_name() + " to settle.");
+    }
+}
+
+void Machine::evaluate_serving_peer() {
+    if (keeps_copy_ && !record_.outdated && in_sync_self()) return follow(false);
+    if (!record_.outdated) {
+        return wait_for("rejoining", peer_name() +
+                                         " serves and is about to take this node's copy "
+                                         "out of the in-sync set before it is rebuilt.");
+    }
+    if (rebuild_after_ && now_ < *rebuild_after_) {
+        deadline_ = rebuild_after_;
+        return block("copy-failed", "The copy on this node failed; it is rebuilt after a pause.");
+    }
+    follow(true);
+}
+
+// ---- both nodes see each other, neither serves
+// ----------------------------------------------------
+
+bool Machine::may_lead(const Report& report) const {
+    if (record_.outdated || !in_sync_self()) return false;
+    if (!record_.power_lost) return true;
+    bool peer_has_it_all = head().in_sync.has(peer()) && !report.outdated && !report.power_lost;
+    return !peer_has_it_all;
+}
+
+bool Machine::peer_may_lead(const Report& report) const {
+    if (report.outdated || !head().in_sync.has(peer())) return false;
+    if (!report.power_lost) return true;
+    bool we_have_it_all = in_sync_self() && !record_.outdated && !record_.power_lost;
+    return !we_have_it_all;
+}
+
+/// "Boot" of 2-safety. Both nodes come to the same answer from the same two reports.
+void Machine::elect() {
+    const Report& report = *peer_report_;
+    bool peer_able =
+        peer_may_lead(report) && report.activity == Activity::Waiting && report.data_ok;
+    bool flagged = record_.stopped_together == head().id;
+    if (!may_lead(report)) {
+        proposal_.reset();
+        if (peer_able) return wait_for("meeting", peer_name() + " leads.");
+        return block(record_.power_lost ? "power-lost-here" : "outdated",
+                     (record_.power_lost
+                          ? "Power was lost here while " + peer_name() + " held the same data; "
+                          : "The data here is older than " + peer_name() + "'s; ") +
+                         "start the module there.");
+    }
+    bool peer_first = peer_able && head().primary == peer();
+    bool await_primary =
+        !peer_able && flagged && head().primary == peer() && report.activity == Activity::Stopped;
+    if (peer_first) {
+        proposal_.reset();
+        return wait_for("meeting", peer_name() + " leads.");
+    }
+    if (await_primary) {
+        return block("peer-first", "Both nodes were stopped together and " + peer_name() +
+                                       " was primary; start the module there.");
+    }
+    lead();
+}
+
+void Machine::lead() {
+    const Report& report = *peer_report_;
+    if (head().in_sync == InSync::only(self())) return promote(false, mint_id());
+    bool identical =
+        record_.stopped_together == head().id && report.stopped_together == head().id &&
+        !record_.power_lost && !report.power_lost && !report.outdated &&
+        report.activity == Activity::Waiting && report.data_ok && head().in_sync == InSync::both();
+    InSync members = identical ? InSync::both() : InSync::only(self());
+    bool standing = proposal_ && proposal_->parent == head().id && proposal_->in_sync == members;
+    if (!standing) proposal_ = child(members, self(), Cause::Election);
+    wait_for("agreeing", "Agreeing with " + peer_name() + " that this node leads.");
+}
+
+// ---- the peer cannot be asked
+// ---------------------------------------------------------------------
+
+void Machine::wait_alone() {
+    proposal_.reset();
+    if (boot_wait_over_) return decide_alone();
+    if (!deadline_) deadline_ = now_ + settings_.boot_wait;
+    wait_for("meeting", "Waiting for " + peer_name() + " to be seen.");
+}
+
+void Machine::decide_alone() {
+    if (record_.outdated || !in_sync_self()) {
+        return block("outdated", "The data here is older than " + peer_name() + "'s.");
+    }
+    if (record_.ceding) {
+        return block("ceding", "This node was handing the module over to " + peer_name() +
+                                   ", which alone knows whether it took it.");
+    }
+    if (head().in_sync == InSync::only(self())) {
+        bool alone = record_.chain.head().confirmation == Confirmation::Alone;
+        if (!alone || settings_.policy == Policy::Available) return promote(false, mint_id());
+        return block("unconfirmed",
+                     "This node continued alone and " + peer_name() +
+                         " has not been seen since; under the policy 'safe' it waits.");
+    }
+    if (record_.stopped_together == head().id && !record_.power_lost) {
+        if (head().primary == self()) {
+            decide(child(InSync::only(self()), self(), Cause::Election), Confirmation::Alone);
+            return promote(false, mint_id());
+        }
+        return block("peer-first",
+                     "Both nodes were stopped together and " + peer_name() + " was primary.");
+    }
+    block("peer-needed", peer_name() + " may hold newer data and is not seen.");
+}
+
+// ---- an operator's word
+// ---------------------------------------------------------------------------
+
+void Machine::as_source() {
+    if (record_.chain.empty()) return birth();
+    if (contact_ && peer_report_) {
+        Activity doing = peer_report_->activity;
+        if (doing == Activity::Serving || doing == Activity::Following ||
+            doing == Activity::Sealing) {
+            return refuse("peer-has-data", peer_name() + " holds the module's newest data and is " +
+                                               peer_report_->state + "; nothing was changed.");
+        }
+    }
+    force();
+}
+
+/// R10: minted once, here.
+void Machine::birth() {
+    if (contact_ && peer_report_ && !peer_report_->chain.empty()) {
+        return refuse("already-born", peer_name() + " already has data of this module.");
+    }
+    record_.module_id = mint_id();
+    Decision first;
+    first.number = Epoch{1};
+    first.id = mint_id();
+    first.primary = self();
+    first.in_sync = InSync::only(self());
+    record_.chain.append({first, false, Confirmation::Birth});
+    record_.outdated = false;
+    persist();
+    tell("birth", "This node's data is the module's from now on.");
+    promote(false, mint_id());
+}
+
+void Machine::force() {
+    Decision forced = child(InSync::only(self()), self(), Cause::Forced);
+    if (peer_report_ && !peer_report_->chain.empty() &&
+        relation(record_.chain, peer_report_->chain, self()) == Relation::Diverged) {
+        forced.overrides = peer_report_->chain.head().decision.id;
+    }
+    record_.outdated = false;
+    record_.power_lost = false;
+    decide(forced, Confirmation::Operator);
+    promote(false, mint_id());
+}
+
+}  // namespace ha::cluster
