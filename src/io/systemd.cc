@@ -1,0 +1,96 @@
+#include "io/systemd.h"
+
+#include <cstdlib>
+#include <cstring>
+
+namespace ha::io {
+namespace {
+
+constexpr const char* kPrivate = "unix:path=/run/systemd/private";
+constexpr const char* kName = "org.freedesktop.systemd1";
+constexpr const char* kManagerPath = "/org/freedesktop/systemd1";
+constexpr const char* kManager = "org.freedesktop.systemd1.Manager";
+
+struct BusError {
+    sd_bus_error value = SD_BUS_ERROR_NULL;
+    BusError() = default;
+    BusError(const BusError&) = delete;
+    BusError& operator=(const BusError&) = delete;
+    ~BusError() { sd_bus_error_free(&value); }
+};
+
+struct MessageDelete {
+    void operator()(sd_bus_message* message) const noexcept { sd_bus_message_unref(message); }
+};
+using Message = std::unique_ptr<sd_bus_message, MessageDelete>;
+
+tl::unexpected<Error> failed(const char* what, const BusError& error, int code) {
+    const char* why = error.value.message != nullptr ? error.value.message : std::strerror(-code);
+    return fail(std::string("systemd does not answer: ") + what + ": " + why, -code);
+}
+
+SdBus open_private() {
+    sd_bus* raw = nullptr;
+    if (sd_bus_new(&raw) < 0) return nullptr;
+    SdBus bus(raw);
+    if (sd_bus_set_address(raw, kPrivate) < 0 || sd_bus_start(raw) < 0) return nullptr;
+    return bus;
+}
+
+}  // namespace
+
+Result<SdBus> open_systemd(Duration call_timeout) {
+    auto bus = open_private();
+    if (!bus) {
+        sd_bus* raw = nullptr;
+        const int code = sd_bus_open_system(&raw);
+        if (code < 0)
+            return fail(std::string("cannot connect to systemd: ") + std::strerror(-code), -code);
+        bus.reset(raw);
+    }
+    const auto usec = std::chrono::duration_cast<std::chrono::microseconds>(call_timeout).count();
+    sd_bus_set_method_call_timeout(bus.get(), static_cast<std::uint64_t>(usec));
+    return bus;
+}
+
+Result<std::string> system_state(sd_bus* bus) {
+    BusError error;
+    char* text = nullptr;
+    const int code = sd_bus_get_property_string(bus, kName, kManagerPath, kManager, "SystemState",
+                                                &error.value, &text);
+    if (code < 0) return failed("SystemState", error, code);
+    std::string state(text);
+    std::free(text);
+    return state;
+}
+
+Result<std::string> job_of(sd_bus* bus, const std::string& unit) {
+    BusError error;
+    sd_bus_message* raw = nullptr;
+    int code = sd_bus_call_method(bus, kName, kManagerPath, kManager, "LoadUnit", &error.value,
+                                  &raw, "s", unit.c_str());
+    Message reply(raw);
+    const char* path = nullptr;
+    if (code >= 0) code = sd_bus_message_read(reply.get(), "o", &path);
+    if (code < 0) return failed(unit.c_str(), error, code);
+
+    sd_bus_message* raw_job = nullptr;
+    code = sd_bus_get_property(bus, kName, path, "org.freedesktop.systemd1.Unit", "Job",
+                               &error.value, &raw_job, "(uo)");
+    Message job(raw_job);
+    std::uint32_t id = 0;
+    const char* job_path = nullptr;
+    if (code >= 0) code = sd_bus_message_read(job.get(), "(uo)", &id, &job_path);
+    if (code < 0) return failed(unit.c_str(), error, code);
+    if (id == 0) return std::string();
+
+    char* kind = nullptr;
+    code = sd_bus_get_property_string(bus, kName, job_path, "org.freedesktop.systemd1.Job",
+                                      "JobType", &error.value, &kind);
+    if (code < 0) return failed(unit.c_str(), error, code);
+    std::string text(kind);
+    std::free(kind);
+    return text;
+}
+
+}  // namespace ha::io

@@ -1,0 +1,31 @@
+#pragma once
+
+#include <systemd/sd-bus.h>
+
+#include <memory>
+#include <string>
+
+#include "base/result.h"
+#include "base/time.h"
+
+// The way to systemd itself. Its private socket comes first: PID 1 answers there with no bus daemon
+// in between, so that a restart of dbus, or its absence early at boot and late at shutdown, changes
+// nothing. The system bus is the fallback. Both speak org.freedesktop.systemd1(5).
+
+namespace ha::io {
+
+struct SdBusDelete {
+    void operator()(sd_bus* bus) const noexcept { sd_bus_close_unref(bus); }
+};
+using SdBus = std::unique_ptr<sd_bus, SdBusDelete>;
+
+/// `call_timeout` bounds each later call. Root only.
+Result<SdBus> open_systemd(Duration call_timeout);
+
+/// The state of the whole system: "starting", "running", "degraded", "stopping", ...
+Result<std::string> system_state(sd_bus* bus);
+
+/// The kind of the job systemd has for `unit` ("start", "restart", "stop", ...); empty: none.
+Result<std::string> job_of(sd_bus* bus, const std::string& unit);
+
+}  // namespace ha::io
