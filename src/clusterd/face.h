@@ -1,0 +1,99 @@
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+
+// What ha-clusterd shows and takes orders for, without a word of D-Bus: bus_face.cc turns it into
+// org.hamirror, daemon.cc implements it. Both nodes' view of everything is in it.
+
+namespace ha::clusterd {
+
+/// One module on one node, as `hamirrorctl status` shows it.
+struct NodeView {
+    std::string node;
+    bool seen =
+        false;  // this node itself, or a report from the other is at hand and it is not silent
+    std::string state;  // the words of State and Readiness; "unknown" when not seen
+    std::string readiness;
+    std::string reason_code;
+    std::string reason;
+    std::uint64_t epoch = 0;
+    bool in_sync = false;  // member of S of the newest decision that node knows
+};
+
+struct ResyncView {
+    bool running = false;
+    std::uint64_t files_total = 0;
+    std::uint64_t files_done = 0;
+    std::uint64_t bytes_examined = 0;
+    std::uint64_t bytes_sent = 0;
+};
+
+struct ModuleView {
+    std::string module;
+    std::array<NodeView, 2> nodes;  // in the order of cluster.yaml
+    std::string primary;            // name of the node that serves, empty if none is known to
+    std::string policy;             // available, safe
+    std::string policy_text;        // what that means, one sentence
+    std::string mode;               // strict
+    std::vector<std::string> virtual_ips;
+    std::vector<std::string> units;
+    std::vector<std::string> paths;
+    ResyncView resync;  // running, or the last one
+    std::int64_t since_unix_ms =
+        0;  // when this node's state last changed; wall clock, for people only
+};
+
+struct NetworkView {
+    std::string local_address;
+    std::string peer_address;
+    bool heard = false;  // heartbeats arrive over it
+};
+
+struct ClusterView {
+    std::string node;  // this one
+    std::array<std::string, 2> nodes;
+    bool paired = false;
+    bool control_connected = false;
+    std::vector<NetworkView> networks;
+    std::vector<ModuleView> modules;
+};
+
+/// `code` is the last part of a D-Bus error name (PeerNotReady, Refused, NoSuchModule, ...).
+struct CommandError {
+    std::string code;
+    std::string text;
+};
+using Done = std::function<void(tl::expected<std::string, CommandError>)>;
+
+/// Orders from outside. Each calls `done` once, from the loop's thread: when the order was taken (a
+/// state change is under way and will show) or refused with nothing changed. Privilege was checked.
+class Commands {
+  public:
+    virtual ~Commands() = default;
+
+    [[nodiscard]] virtual ClusterView view() const = 0;
+    virtual void start(const std::string& module, bool as_source, Done done) = 0;
+    virtual void stop(const std::string& module, bool all, Done done) = 0;
+    /// Given to either node; the primary carries it out.
+    virtual void swap(const std::string& module, Done done) = 0;
+    /// Validates on both nodes; installs on both or on neither unless `dry_run`. Result: the plan,
+    /// as text lines. `without_peer`: on this node alone. Error text: the exact configuration
+    /// errors.
+    virtual void apply(const std::string& yaml, const std::string& file_name, bool dry_run,
+                       bool without_peer, Done done) = 0;
+};
+
+/// Implemented by bus_face.cc: told after every change of view().
+class Face {
+  public:
+    virtual ~Face() = default;
+    virtual void changed() = 0;
+};
+
+}  // namespace ha::clusterd
