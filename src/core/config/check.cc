@@ -1,0 +1,106 @@
+#include <algorithm>
+
+#include "core/config/config.h"
+#include "core/config/values.h"
+
+namespace ha::config {
+namespace {
+
+std::string quoted(const std::string& text) {
+    return '"' + text + '"';
+}
+
+std::string index(const char* list, std::size_t i) {
+    return std::string(list) + "[" + std::to_string(i) + "]";
+}
+
+void check_address(const std::string& text, const std::string& where, std::vector<Problem>& out) {
+    if (text.find(':') != std::string::npos) {
+        out.push_back(
+            {where, "IPv6 addresses of nodes are not supported yet; give an IPv4 address"});
+        return;
+    }
+    auto address = parse_ipv4(text);
+    if (!address) {
+        out.push_back({where, quoted(text) + " is not an IPv4 address such as 192.0.2.1"});
+    } else if ((*address)[0] == 0 || (*address)[0] == 127 || (*address)[0] >= 224) {
+        out.push_back({where, text + " cannot be reached from the peer; give an address of a "
+                                     "network both nodes are on"});
+    }
+}
+
+void check_node(const NodeConfig& node, const std::string& where, std::vector<Problem>& out) {
+    if (!valid_node_name(node.name)) {
+        out.push_back({where + ".name", quoted(node.name) +
+                                            " is no name for a node; use up to 63 letters, digits, "
+                                            "'.' and '-', and not \"none\""});
+    }
+    if (node.addresses.empty() || node.addresses.size() > 4) {
+        out.push_back({where + ".addresses", "give one address for each network, 1 to 4 of them"});
+    }
+    for (std::size_t i = 0; i < node.addresses.size(); ++i) {
+        check_address(node.addresses[i], where + index(".addresses", i), out);
+    }
+}
+
+void check_pair(const NodeConfig& first, const NodeConfig& second, std::vector<Problem>& out) {
+    if (first.name == second.name) {
+        out.push_back({"nodes[1].name", "both nodes are called " + quoted(first.name)});
+    }
+    if (first.addresses.size() != second.addresses.size()) {
+        out.push_back({"nodes[1].addresses",
+                       "the nodes have " + std::to_string(first.addresses.size()) + " and " +
+                           std::to_string(second.addresses.size()) +
+                           " addresses; give each node one for each network, in the same order"});
+    }
+}
+
+void check_unique_addresses(const ClusterConfig& cluster, std::vector<Problem>& out) {
+    std::vector<std::string> seen;
+    for (std::size_t n = 0; n < cluster.nodes.size(); ++n) {
+        const auto& addresses = cluster.nodes[n].addresses;
+        for (std::size_t i = 0; i < addresses.size(); ++i) {
+            if (std::find(seen.begin(), seen.end(), addresses[i]) != seen.end()) {
+                out.push_back({index("nodes", n) + index(".addresses", i),
+                               "address " + addresses[i] + " appears twice"});
+            }
+            seen.push_back(addresses[i]);
+        }
+    }
+}
+
+}  // namespace
+
+std::vector<Problem> check(const ClusterConfig& cluster) {
+    std::vector<Problem> out;
+    if (cluster.nodes.empty() || cluster.nodes.size() > 2) {
+        out.push_back(
+            {"nodes", "a cluster has two nodes; found " + std::to_string(cluster.nodes.size())});
+    }
+    for (std::size_t i = 0; i < cluster.nodes.size(); ++i) {
+        check_node(cluster.nodes[i], index("nodes", i), out);
+    }
+    if (cluster.nodes.size() == 2) check_pair(cluster.nodes[0], cluster.nodes[1], out);
+    check_unique_addresses(cluster, out);
+    if (cluster.control_port < 1024) {
+        out.push_back({"control_port", "port " + std::to_string(cluster.control_port) +
+                                           " is not between 1024 and 65535"});
+    }
+    return out;
+}
+
+std::uint16_t free_port(const ClusterConfig& cluster, const std::vector<ModuleConfig>& modules) {
+    for (std::uint32_t port = kFirstModulePort; port <= 65535; ++port) {
+        bool taken = port == cluster.control_port ||
+                     std::any_of(modules.begin(), modules.end(),
+                                 [&](const ModuleConfig& module) { return module.port == port; });
+        if (!taken) return static_cast<std::uint16_t>(port);
+    }
+    return 0;
+}
+
+const char* name(Policy policy) {
+    return policy == Policy::Available ? "available" : "safe";
+}
+
+}  // namespace ha::config

@@ -1,0 +1,89 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "base/time.h"
+
+// What cluster.yaml and modules/NAME.yaml say, and which of it makes no sense. Plain structs and
+// pure checks: io/yaml_config reads and writes the files, io/config_system_check asks the system.
+// The defaults here are the ones documented in docs/configuration.md.
+
+namespace ha::config {
+
+struct NodeConfig {
+    std::string name;
+    std::vector<std::string> addresses;  // one per network, IPv4
+};
+
+struct ClusterConfig {
+    /// Two in the same order on both nodes; one between `cluster init` and `cluster pair`.
+    std::vector<NodeConfig> nodes;
+    /// TCP for control, UDP for heartbeats.
+    std::uint16_t control_port = 7400;
+};
+
+/// Modules' ports are assigned from here.
+inline constexpr std::uint16_t kFirstModulePort = 7410;
+
+struct ReplicatedDirectory {
+    std::string path;
+    std::vector<std::string> exclude;
+};
+
+/// More often than `count` within `within`: no further automatic restart.
+struct Restarts {
+    std::uint32_t count = 3;
+    Duration within = 24h;
+};
+
+struct Failover {
+    bool automatic = true;
+    std::string preferred;  // a node's name; empty: none
+    Restarts restarts;
+};
+
+/// 2-safety's two policies for a pair without a witness.
+enum class Policy : std::uint8_t { Available, Safe };
+
+struct Timing {
+    Duration heartbeat = 100ms;
+    Duration silent_after = 1000ms;
+    Duration demote_after = 1500ms;
+    Duration kill_bound = 500ms;
+    Duration take_after = 2200ms;
+};
+
+struct ModuleConfig {
+    std::string name;
+    std::vector<ReplicatedDirectory> replicate;
+    std::vector<std::string> virtual_ips;  // "192.0.2.10/24" or "192.0.2.10/24@eth0"
+    std::vector<std::string> units;
+    Failover failover;
+    Policy policy = Policy::Available;
+    Timing timing;
+    std::uint16_t port = 0;  // of the mirror; 0: not assigned yet
+};
+
+/// `where` names the field as in the file: "replicate[1].path", "timing". `text` is what is wrong
+/// and what to do, without the place.
+struct Problem {
+    std::string where;
+    std::string text;
+};
+
+/// What is wrong within one file. Empty: nothing.
+std::vector<Problem> check(const ClusterConfig& cluster);
+std::vector<Problem> check(const ModuleConfig& module, const ClusterConfig& cluster);
+
+/// What collides with the other modules. An entry of `others` of the same name is skipped.
+std::vector<Problem> check_against(const ModuleConfig& module,
+                                   const std::vector<ModuleConfig>& others);
+
+/// The first port from kFirstModulePort on that nobody has; 0: none left.
+std::uint16_t free_port(const ClusterConfig& cluster, const std::vector<ModuleConfig>& modules);
+
+const char* name(Policy policy);
+
+}  // namespace ha::config

@@ -1,0 +1,201 @@
+#include "io/yaml_config.h"
+
+#include <openssl/evp.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+
+#include "core/config/values.h"
+#include "io/yaml_reader.h"
+
+namespace ha::io {
+namespace {
+
+using Node = YAML::Node;
+using Where = const std::string&;
+
+void read_node(YamlReader& reader, const Node& node, Where where, config::NodeConfig& out) {
+    reader.map(
+        node, where, "a node",
+        {{"name", [&](const Node& n, Where w) { reader.text(n, w, out.name); }, true},
+         {"addresses",
+          [&](const Node& n, Where w) { reader.texts(n, w, "addresses", out.addresses); }, true}});
+}
+
+void read_cluster(YamlReader& reader, const Node& root, config::ClusterConfig& out) {
+    auto nodes = [&](const Node& n, Where w) {
+        reader.list(n, w, "nodes", [&](const Node& each, Where place) {
+            read_node(reader, each, place, out.nodes.emplace_back());
+        });
+    };
+    auto control = [&](const Node& n, Where w) { reader.port(n, w, out.control_port); };
+    reader.map(root, "", "a cluster", {{"nodes", nodes, true}, {"control_port", control}},
+               {"witness", "links", "networks", "ping_targets"});
+}
+
+void read_directory(YamlReader& reader, const Node& node, Where where,
+                    config::ReplicatedDirectory& out) {
+    reader.map(
+        node, where, "an entry of replicate",
+        {{"path", [&](const Node& n, Where w) { reader.text(n, w, out.path); }, true},
+         {"exclude", [&](const Node& n, Where w) { reader.texts(n, w, "patterns", out.exclude); }}},
+        {"mode", "secondary"});
+}
+
+void read_restarts(YamlReader& reader, const Node& node, Where where, config::Restarts& out) {
+    std::string word;
+    reader.text(node, where, word);
+    if (!node.IsScalar()) return;
+    if (auto parsed = config::parse_restarts(word)) {
+        out = *parsed;
+        return;
+    }
+    reader.problem(
+        node, "expected a budget such as \"3 per 24h\" for " + where + "; found \"" + word + "\"");
+}
+
+void read_failover(YamlReader& reader, const Node& node, Where where, config::Failover& out) {
+    auto preferred = [&](const Node& n, Where w) {
+        reader.text(n, w, out.preferred);
+        if (out.preferred == "none") out.preferred.clear();
+    };
+    reader.map(
+        node, where, "failover",
+        {{"automatic", [&](const Node& n, Where w) { reader.boolean(n, w, out.automatic); }},
+         {"preferred", preferred},
+         {"restarts", [&](const Node& n, Where w) { read_restarts(reader, n, w, out.restarts); }}});
+}
+
+void read_timing(YamlReader& reader, const Node& node, Where where, config::Timing& out) {
+    auto into = [&](Duration& field) {
+        return [&reader, &field](const Node& n, Where w) { reader.duration(n, w, field); };
+    };
+    reader.map(node, where, "timing",
+               {{"heartbeat", into(out.heartbeat)},
+                {"silent_after", into(out.silent_after)},
+                {"demote_after", into(out.demote_after)},
+                {"kill_bound", into(out.kill_bound)},
+                {"take_after", into(out.take_after)}},
+               {"mirror_dead", "mirror_restart_grace", "stop_hold", "boot_wait", "profile"});
+}
+
+void read_mode(YamlReader& reader, const Node& node, Where where) {
+    std::string word;
+    reader.text(node, where, word);
+    if (!node.IsScalar() || word == "strict") return;
+    if (word == "ordered" || word == "writeback") {
+        return reader.problem(node, "mode \"" + word + "\" is not supported yet; use strict");
+    }
+    reader.problem(node, "expected strict for mode; found \"" + word + "\"");
+}
+
+void read_policy(YamlReader& reader, const Node& node, Where where, config::Policy& out) {
+    std::string word;
+    reader.text(node, where, word);
+    if (!node.IsScalar()) return;
+    out = word == "safe" ? config::Policy::Safe : config::Policy::Available;
+    if (word != "safe" && word != "available") {
+        reader.problem(node,
+                       "expected available or safe for without_witness; found \"" + word + "\"");
+    }
+}
+
+std::vector<YamlReader::Key> module_keys(YamlReader& reader, config::ModuleConfig& out) {
+    auto directories = [&](const Node& n, Where w) {
+        reader.list(n, w, "directories", [&](const Node& each, Where place) {
+            read_directory(reader, each, place, out.replicate.emplace_back());
+        });
+    };
+    return {
+        {"module", [&](const Node& n, Where w) { reader.text(n, w, out.name); }, true},
+        {"replicate", directories, true},
+        {"virtual_ips",
+         [&](const Node& n, Where w) { reader.texts(n, w, "virtual IPs", out.virtual_ips); }},
+        {"units", [&](const Node& n, Where w) { reader.texts(n, w, "units", out.units); }},
+        {"failover", [&](const Node& n, Where w) { read_failover(reader, n, w, out.failover); }},
+        {"mode", [&](const Node& n, Where w) { read_mode(reader, n, w); }},
+        {"without_witness", [&](const Node& n, Where w) { read_policy(reader, n, w, out.policy); }},
+        {"timing", [&](const Node& n, Where w) { read_timing(reader, n, w, out.timing); }},
+        {"port", [&](const Node& n, Where w) { reader.port(n, w, out.port); }},
+    };
+}
+
+template <typename T>
+Parsed<T> finish(YamlReader& reader, T value) {
+    Parsed<T> out;
+    out.problems = reader.take_problems();
+    if (out.problems.empty()) out.value = std::move(value);
+    return out;
+}
+
+/// Checks on a half-read struct would only repeat what was said already.
+template <typename T>
+Parsed<T> check_and_finish(YamlReader& reader, T value,
+                           const std::function<std::vector<config::Problem>(const T&)>& check) {
+    auto read = finish(reader, std::move(value));
+    if (!read.value) return read;
+    for (const auto& problem : check(*read.value)) reader.problem(problem);
+    return finish(reader, std::move(*read.value));
+}
+
+}  // namespace
+
+std::string FileProblem::message() const {
+    if (line == 0) return file + ": " + text;
+    return file + ":" + std::to_string(line) + ":" + std::to_string(column) + ": " + text;
+}
+
+Parsed<config::ClusterConfig> parse_cluster(std::string_view text, const std::string& file) {
+    YamlReader reader(file);
+    config::ClusterConfig out;
+    if (auto root = reader.load(text)) read_cluster(reader, *root, out);
+    return check_and_finish<config::ClusterConfig>(
+        reader, std::move(out), [](const auto& cluster) { return config::check(cluster); });
+}
+
+Parsed<config::ModuleConfig> parse_module(std::string_view text, const std::string& file,
+                                          const config::ClusterConfig& cluster,
+                                          const std::vector<config::ModuleConfig>& others) {
+    YamlReader reader(file);
+    config::ModuleConfig out;
+    if (auto root = reader.load(text)) {
+        reader.map(*root, "", "a module", module_keys(reader, out),
+                   {"checks", "secondary", "ping_targets", "depends_on", "follows", "avoids",
+                    "group", "hooks", "encryption", "witness"});
+    }
+    return check_and_finish<config::ModuleConfig>(
+        reader, std::move(out), [&](const config::ModuleConfig& module) {
+            auto problems = config::check(module, cluster);
+            auto more = config::check_against(module, others);
+            problems.insert(problems.end(), more.begin(), more.end());
+            return problems;
+        });
+}
+
+Result<std::string> read_config_text(const std::string& path) {
+    std::ifstream in(path, std::ios::binary);
+    if (!in) return fail("cannot read " + path + ": " + std::strerror(errno), errno);
+    std::string text(kMaxConfigText + 1, '\0');
+    in.read(text.data(), static_cast<std::streamsize>(text.size()));
+    if (in.bad()) return fail("cannot read " + path + ": " + std::strerror(errno), errno);
+    text.resize(static_cast<std::size_t>(in.gcount()));
+    if (text.size() > kMaxConfigText) return fail(path + " is over 1 MiB", EFBIG);
+    return text;
+}
+
+std::string content_hash(std::string_view text) {
+    unsigned char digest[32];
+    unsigned int size = sizeof digest;
+    EVP_Digest(text.data(), text.size(), digest, &size, EVP_sha256(), nullptr);
+    std::string out;
+    for (unsigned char byte : digest) {
+        out += "0123456789abcdef"[byte >> 4];
+        out += "0123456789abcdef"[byte & 15];
+    }
+    return out;
+}
+
+}  // namespace ha::io
