@@ -220,6 +220,20 @@ def scene_(words):
     return scene.play(words[0], keep)
 
 
+@verb("audit PATH", "compare a folder below the mirror on both nodes' disks, in everything",
+      "Exit status 0: the same. PATH is under /data, /var/lib/postgresql or /etc/postgresql.")
+def audit(words):
+    if len(words) != 1:
+        raise Usage()
+    lab = labs.Lab()
+    for node in lab.pair:
+        up_node(lab, node.name)
+    report = labs.audit_copies(lab, words[0])
+    for line in [*report.lines(), report.summary()]:
+        print(line)
+    return 1 if report.differences else 0
+
+
 @verb("demo", "the story of the product, told on two fresh nodes in under a minute")
 def demo(words):
     from . import demo as story    # the only verb that needs it

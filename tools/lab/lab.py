@@ -2,7 +2,7 @@
 import os
 import shutil
 
-from . import disk, image, places, sh, switch
+from . import audit, disk, image, places, sh, switch
 from .mains import remove_cgroup
 from .node import Client, Node
 
@@ -72,6 +72,13 @@ class Lab:
     def heal(self):
         self.tell("the network is healed")
         switch.heal()
+
+
+def audit_copies(lab, path, holes=True):
+    """The audit of a folder on both nodes' plain disks (audit.py says what is compared)."""
+    for node in lab.pair:
+        node.run(["sync", "-f", path])
+    return audit.compare(*(node.underlying(path) for node in lab.pair), holes)
 
 
 def owner():

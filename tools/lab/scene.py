@@ -21,6 +21,7 @@ import time
 import traceback
 
 from . import build, disk, lab as labs, places, sh, switch
+from .lab import audit_copies
 from .monitor import Monitor
 from .recorder_play import FileRecording, SqlRecording
 from .watch import Watch
@@ -94,6 +95,14 @@ class Stage(labs.Lab):
                 sh.run("cp", "--sparse=always", template, disk.image(name), timeout=120)
         if names:
             self.boot(*(self.nodes[name] for name in names))
+
+    def audit(self, path, holes=True):
+        """The copies below the mirror, on both nodes' disks, are the same in everything."""
+        report = audit_copies(self, path, holes)
+        (self.folder / "audit").write_text("\n".join([*report.lines(), report.summary(), ""]))
+        if report.differences:
+            raise Failed(f"{path}: {report.summary()}:\n     " + "\n     ".join(list(report.lines())[:10]))
+        self.tell(f"  ok: {path} is the same on both disks: {report.summary()}")
 
     def recorder(self, address, clients=4, **options):
         """A recording SQL client in the client's network; see recorder.py."""
