@@ -145,17 +145,16 @@ def installed_template(lab):
 
 def test(names, everything):
     deps.install()
-    ci = ["-DHAMIRROR_CI=ON", f"-DHAMIRROR_PYTHON={sys.executable}"]
-    cmake("dev", *ci)
-    if not names:
-        for preset in SANITIZERS:
-            if preset in presets():
-                cmake(preset)
-    if (places.TREE / "debian/control").exists():
-        packages()
-    with sh.machine_lock():
-        labs.claim()
-        image.ensure()
+    cmake("dev", "-DHAMIRROR_CI=ON", f"-DHAMIRROR_PYTHON={sys.executable}")
     choice = ["-R", "|".join(names)] if names else [] if everything else ["-LE", "demand"]
-    return show("ctest", "--test-dir", "build/dev", "--output-on-failure", "--timeout", "900",
-                "-j", os.cpu_count(), *choice, timeout=5400 if not everything else 86400)
+    listed = sh.output("ctest", "--test-dir", "build/dev", "-N", *choice, cwd=places.TREE)
+    for preset in SANITIZERS:
+        if f"{preset}.unit" in listed:
+            cmake(preset)
+    if "scene." in listed:
+        packages()
+        with sh.machine_lock():
+            labs.refuse_if_foreign()
+            image.ensure()
+    return show("ctest", "--test-dir", "build/dev", "--output-on-failure", "-j", os.cpu_count(), *choice,
+                timeout=86400 if everything else 5400)
