@@ -39,8 +39,9 @@ SdBus open_private() {
 
 }  // namespace
 
-Result<SdBus> open_systemd(Duration call_timeout) {
+Result<SdBus> open_systemd(Duration call_timeout, SystemdDoor door) {
     auto bus = open_private();
+    if (!bus && door == SystemdDoor::Private) return fail("systemd's private socket is closed");
     if (!bus) {
         sd_bus* raw = nullptr;
         const int code = sd_bus_open_system(&raw);

@@ -2,6 +2,7 @@
 
 #include <systemd/sd-bus.h>
 
+#include <cstdint>
 #include <memory>
 #include <string>
 
@@ -19,8 +20,11 @@ struct SdBusDelete {
 };
 using SdBus = std::unique_ptr<sd_bus, SdBusDelete>;
 
-/// `call_timeout` bounds each later call. Root only.
-Result<SdBus> open_systemd(Duration call_timeout);
+enum class SystemdDoor : std::uint8_t { Private, PrivateOrBus };
+
+/// `call_timeout` bounds each later call. Root only. A connection over the private socket may turn
+/// out to be none at its first use.
+Result<SdBus> open_systemd(Duration call_timeout, SystemdDoor door = SystemdDoor::PrivateOrBus);
 
 /// The state of the whole system: "starting", "running", "degraded", "stopping", ...
 Result<std::string> system_state(sd_bus* bus);

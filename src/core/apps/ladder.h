@@ -111,7 +111,9 @@ using Effect =
 
 class Ladder {
   public:
-    explicit Ladder(const std::string& module) : target_("ha-primary@" + module + ".target") {}
+    /// Its tickets count upwards from above `first_ticket`.
+    explicit Ladder(const std::string& module, Ticket first_ticket = 0)
+        : target_("ha-primary@" + module + ".target"), last_ticket_(first_ticket) {}
 
     void step(const Event& event, std::vector<Effect>& effects);
 

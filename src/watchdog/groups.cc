@@ -1,0 +1,72 @@
+#include "watchdog/groups.h"
+
+#include <sys/inotify.h>
+
+#include <cerrno>
+#include <cstring>
+
+#include "io/unit_group.h"
+
+namespace ha::watchdog {
+
+void Groups::kill(const std::string& unit) {
+    auto& group = groups_[unit];
+    if (!group) {
+        group = std::make_unique<Group>();
+        group->owner = this;
+        group->unit = unit;
+    }
+    const auto path = io::find_unit_group(unit);
+    if (path != group->path) group->source.reset();
+    group->path = path;
+    if (!path.empty()) {
+        if (auto killed = io::kill_group(path); !killed)
+            callbacks_.on_trouble(unit, killed.error().text);
+        watch(*group);
+    }
+    group->populated = true;
+    look_soon(unit);
+}
+
+void Groups::watch(Group& group) {
+    if (group.source) return;
+    sd_event_source* source = nullptr;
+    const auto path = group.path + "/cgroup.events";
+    const int code = sd_event_add_inotify(loop_.raw(), &source, path.c_str(),
+                                          IN_MODIFY | IN_DELETE_SELF, &Groups::on_change, &group);
+    if (code >= 0) group.source.reset(source);
+    if (code < 0 && code != -ENOENT)
+        callbacks_.on_trouble(group.unit, "cannot watch " + path + ": " + std::strerror(-code));
+}
+
+int Groups::on_change(sd_event_source*, const inotify_event*, void* group) noexcept {
+    auto& changed = *static_cast<Group*>(group);
+    changed.owner->look_soon(changed.unit);
+    return 0;
+}
+
+// The watch was set first, so that a change after this look is told by an event.
+void Groups::look_soon(const std::string& unit) {
+    loop_.post([this, unit, alive = std::weak_ptr<bool>(alive_)] {
+        if (alive.expired()) return;
+        auto at = groups_.find(unit);
+        if (at != groups_.end()) look(*at->second);
+    });
+}
+
+void Groups::look(Group& group) {
+    const auto unit = group.unit;
+    auto populated = group.path.empty() ? Result<bool>(false) : io::group_populated(group.path);
+    if (!populated) {
+        callbacks_.on_trouble(unit, populated.error().text);
+        return;
+    }
+    if (*populated == group.populated) return;
+    group.populated = *populated;
+    if (*populated)
+        callbacks_.on_populated(unit);
+    else
+        callbacks_.on_emptied(unit);
+}
+
+}  // namespace ha::watchdog
