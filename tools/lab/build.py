@@ -136,7 +136,7 @@ def installed_template(lab):
              " : > /etc/machine-id; rm -f /var/tmp/*.deb")
     node.poweroff()
     making = template.with_suffix(".making")
-    sh.run("cp", "--sparse=always", disk.image(node.name), making, timeout=120)
+    disk.copy(disk.image(node.name), making)
     making.rename(template)
     return template
 

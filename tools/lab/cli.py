@@ -57,12 +57,15 @@ def flag(words, name):
 
 
 @verb("up [NODE...] [--bare]", "boot nodes (the pair without names) and install hamirror on new ones",
-      "A node that was up before keeps its disk. --bare installs nothing. The package is the newest\n"
-      "in build/deb; `./lab build` makes it. Nodes: node1, node2, witness.")
+      "A node that was up before keeps its disk. --bare installs nothing; else the package is built\n"
+      "if it is older than the sources. Nodes: node1, node2, witness.")
 def up(words):
     bare = flag(words, "--bare")
     lab = labs.Lab()
     nodes = [node_named(lab, name) for name in words] or list(lab.pair)
+    deps.install()
+    if not bare:
+        build.packages()
     with sh.machine_lock():
         lab.prepare()
         starting = [node for node in nodes if node.state() == "off"]

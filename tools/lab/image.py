@@ -8,6 +8,7 @@ import hashlib
 import inspect
 import os
 import shutil
+import time
 
 from . import places, sh
 
@@ -24,6 +25,8 @@ MASKED = """
     e2scrub_reap.service fstrim.timer dpkg-db-backup.timer getty.target console-getty.service
     systemd-timesyncd.service
 """.split()
+
+KEPT_S = 24 * 3600                  # an unused image is removed when another is built after this
 
 # What the lab keeps on the node's plain disk instead of on the overlay (see mains.py).
 ON_DISK = ("/data", "/var/lib/postgresql", "/etc/postgresql")
@@ -105,9 +108,11 @@ def ensure():
     """Returns the base image's folder, built now if it has to be. Call under the machine lock."""
     root = folder()
     if (root / "etc/debian_version").exists():
+        os.utime(root)
         return root
-    for old in places.STATE.glob("image-*"):
-        shutil.rmtree(old)
+    for old in places.STATE.glob("image-*"):    # other branches may still use a recent one
+        if old.name == "image-building" or time.time() - old.stat().st_mtime > KEPT_S:
+            shutil.rmtree(old)
     sh.say(f"building the base image {root} (a minute or two, once)")
     building = root.with_name("image-building")
     building.parent.mkdir(parents=True, exist_ok=True)

@@ -71,7 +71,7 @@ class Mains:
 
     def switch_on(self):
         """Network, cgroup, and the node's first process; returns when its disk is mounted."""
-        switch.unplug(self.node)
+        self.switch_off()           # what a killed mains switch may have left running
         switch.plug(self.node)
         self.cgroup.mkdir(exist_ok=True)
         ours, theirs = socket.socketpair()
@@ -135,9 +135,10 @@ class Mains:
         (self.cgroup / "cgroup.kill").write_text("1")
 
     def switch_off(self):
-        """After the supervisor's end: the rest of the node, its disk and its network."""
+        """The rest of the node after its supervisor's end: processes, disk, network."""
         if (self.cgroup / "cgroup.procs").exists():
-            switch.cables_off(self.node)
+            if self.disk_fds:
+                switch.cables_off(self.node)
             (self.cgroup / "cgroup.kill").write_text("1")
             sh.wait_unpopulated(self.cgroup, 20)
         if self.disk_fds:
@@ -150,7 +151,8 @@ class Mains:
         self.disk_fds = []
         switch.unplug(self.node)
         disk.wait_released(self.node.name)
-        remove_cgroup(self.cgroup)
+        if self.cgroup.exists():
+            remove_cgroup(self.cgroup)
 
 
 def remove_cgroup(group):

@@ -212,6 +212,8 @@ class Node(Machine):
         return next(self.states(), "off")
 
     def wait_on(self, deadline=60):
+        if self.state() == "off" and not (self.home / "console.log").exists():
+            raise sh.LabError(f"{self} is off; boot it with: ./lab up {self}")
         for word in self.states(timeout=deadline):
             if word == "on":
                 return self

@@ -41,8 +41,11 @@ class Timeline:
         self.began = time.monotonic()
         self.file = open(folder / "timeline", "w", encoding="utf-8")
         self.lock = threading.Lock()
+        self.over = False
 
     def tell(self, text, at=None):
+        if self.over:
+            return
         line = f"{(at or time.monotonic()) - self.began:8.3f}  {text}"
         with self.lock:
             print(line, flush=True)
@@ -92,9 +95,15 @@ class Stage(labs.Lab):
         for name in self.nodes:
             self.nodes[name].new_disk()
             if template and name in places.PAIR:
-                sh.run("cp", "--sparse=always", template, disk.image(name), timeout=120)
+                disk.copy(template, disk.image(name))
         if names:
             self.boot(*(self.nodes[name] for name in names))
+
+    def wait_pair(self, module, primary, deadline=30.0):
+        """Until the module is `primary/ready` here and `secondary/ready` on the other node, each by
+        its own word."""
+        primary.wait_status(module, "primary", "ready", deadline)
+        self.peer(primary).wait_status(module, "secondary", "ready", deadline)
 
     def audit(self, path, holes=True):
         """The copies below the mirror, on both nodes' disks, are the same in everything."""
@@ -145,6 +154,8 @@ def play(name, keep=False):
     folder = places.LOGS / name
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
+    if not settings["BARE"]:
+        build.packages()
     with sh.machine_lock():
         labs.refuse_if_foreign()
         labs.down()
@@ -153,6 +164,7 @@ def play(name, keep=False):
         verdict = perform(stage, module)
         (folder / "result").write_text(verdict + "\n", encoding="utf-8")
         stage.tell(verdict)
+        stage.timeline.over = True
         if verdict != "passed":
             dump(stage)
         if not keep:

@@ -5,6 +5,7 @@ machine's kernel, so the journal's monotonic stamps and our time.monotonic() are
 times of different nodes can be subtracted.
 """
 import json
+import os
 import re
 import subprocess
 import threading
@@ -129,12 +130,21 @@ class Watch:
     def follow_status(self, boot):
         """The command ends when the daemon does; it is started again as long as the node is up."""
         while self.alive(boot):
-            try:
-                for line in self.lines(STATUS):
-                    self.keep(View(time.monotonic(), json.loads(line)), self.views)
-            except (sh.LabError, json.JSONDecodeError) as error:
-                self.tell(f"{self.node}: status: {error}")
-            self.off.wait(0.25)
+            began = time.monotonic()
+            if self.installed():
+                self.read_status()
+            # at once after a good while; slowly if it cannot run, for each try costs the node time
+            self.off.wait(0.1 if time.monotonic() - began > 1 else 0.5)
+
+    def installed(self):
+        return os.path.exists(f"/proc/{self.node.leader()}/root/usr/bin/hamirrorctl")
+
+    def read_status(self):
+        try:
+            for line in self.lines(STATUS):
+                self.keep(View(time.monotonic(), json.loads(line)), self.views)
+        except (sh.LabError, json.JSONDecodeError) as error:
+            self.tell(f"{self.node}: status: {error}")
 
     def wait(self, found, deadline, what):
         """Until found() returns something true; asked again after each event."""
