@@ -22,6 +22,14 @@ class Usage(sh.LabError):
     pass
 
 
+def alone(function):
+    """A fault by hand in the middle of somebody's scene would only be taken for a bug."""
+    def locked(words):
+        with sh.machine_lock(wait_s=0):
+            return function(words)
+    return locked
+
+
 def host_named(lab, name):
     machines = lab.nodes | {"client": lab.client}
     if name not in machines:
@@ -121,6 +129,7 @@ def exec_(words):
 
 
 @verb("poweroff NODE", "shut a node down in order")
+@alone
 def poweroff(words):
     one_node(words).poweroff()
 
@@ -135,23 +144,27 @@ def wait(words):
 
 
 @verb("power-loss NODE", "pull its plug: everything not yet fsynced is lost; `up` boots it again")
+@alone
 def power_loss(words):
     one_node(words).power_loss()
 
 
 @verb("freeze NODE [off]", "stop all its processes; its kernel still answers ARP and ping")
+@alone
 def freeze(words):
     node, on = switched(words)
     node.freeze(on)
 
 
 @verb("pause NODE [off]", "like freeze, and its network is silent too: a paused virtual machine")
+@alone
 def pause(words):
     node, on = switched(words)
     node.pause(on)
 
 
 @verb("cable HOST NET off|on", "pull a cable (the host loses its carrier) or put it back")
+@alone
 def cable(words):
     if len(words) != 3 or words[2] not in ("on", "off"):
         raise Usage()
@@ -160,6 +173,7 @@ def cable(words):
 
 
 @verb("drop FROM TO NET [off]", "lose all frames from one host to another, in this direction only")
+@alone
 def drop(words):
     if len(words) not in (3, 4) or words[3:] not in ([], ["off"]):
         raise Usage()
@@ -168,6 +182,7 @@ def drop(words):
 
 
 @verb("delay NODE NET MS [JITTER_MS [LOSS%]]", "a slow cable, each way; 0 makes it plain again")
+@alone
 def delay(words):
     if not 3 <= len(words) <= 5:
         raise Usage()
@@ -180,6 +195,7 @@ def delay(words):
 
 
 @verb("heal", "every network fault ends: rules, delays, pulled cables")
+@alone
 def heal(words):
     switch.heal()
 

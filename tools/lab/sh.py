@@ -94,7 +94,7 @@ def machine_lock(wait_s=2400):
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 break
             except BlockingIOError as busy:
-                if time.monotonic() > end:
+                if time.monotonic() >= end:
                     raise LabError(f"the lab is in use by {held_by()}") from busy
                 if not told:
                     say(f"waiting for the lab, in use by {held_by()}")
