@@ -1,0 +1,66 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "clusterd/face.h"
+
+namespace ha::clusterd {
+
+/// Shows what it is told to and writes down every order.
+class FakeCommands : public Commands {
+  public:
+    ClusterView shown;
+    std::vector<std::string> orders;
+    tl::expected<std::string, CommandError> answer = std::string();
+
+    FakeCommands() {
+        shown.node = "node2";
+        shown.nodes = {"node1", "node2"};
+        shown.paired = true;
+        shown.networks = {{"10.0.0.2", "10.0.0.1", true}};
+        shown.modules.push_back(module("web-shop"));
+    }
+    static ModuleView module(const std::string& name) {
+        ModuleView view;
+        view.module = name;
+        view.nodes[0] = {"node1", true, "primary", "ready", "", "", 7, true};
+        view.nodes[1] = {"node2",
+                         true,
+                         "secondary",
+                         "transient",
+                         "resynchronising",
+                         "The copy is being compared.",
+                         6,
+                         false};
+        view.primary = "node1";
+        view.policy = "available";
+        view.mode = "strict";
+        view.virtual_ips = {"192.0.2.10/24"};
+        view.units = {"shop.service"};
+        view.paths = {"/srv/shop"};
+        return view;
+    }
+
+    ClusterView view() const override { return shown; }
+    void start(const std::string& name, bool as_source, Done done) override {
+        orders.push_back("start " + name + (as_source ? " as-source" : ""));
+        done(answer);
+    }
+    void stop(const std::string& name, bool all, Done done) override {
+        orders.push_back("stop " + name + (all ? " all" : ""));
+        done(answer);
+    }
+    void swap(const std::string& name, Done done) override {
+        orders.push_back("swap " + name);
+        done(answer);
+    }
+    void apply(const std::string& yaml, const std::string& file_name, bool dry_run,
+               bool without_peer, Done done) override {
+        orders.push_back("apply " + yaml + " " + file_name + (dry_run ? " dry-run" : "") +
+                         (without_peer ? " without-peer" : ""));
+        done(answer);
+    }
+};
+
+}  // namespace ha::clusterd

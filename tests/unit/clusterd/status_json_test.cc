@@ -1,0 +1,43 @@
+#include "clusterd/status_json.h"
+
+#include <gtest/gtest.h>
+
+#include "unit/clusterd/fake_commands.h"
+
+namespace ha::clusterd {
+namespace {
+
+TEST(StatusJson, IsThisFormatAndNoOther) {
+    FakeCommands commands;
+    EXPECT_EQ(
+        to_json(commands.view()),
+        R"({"node":"node2","nodes":["node1","node2"],"paired":true,"control_connected":false,)"
+        R"("networks":[{"local":"10.0.0.2","peer":"10.0.0.1","heard":true}],)"
+        R"("modules":[{"module":"web-shop","primary":"node1","policy":"available",)"
+        R"("policy_text":"","mode":"strict","virtual_ips":["192.0.2.10/24"],)"
+        R"("units":["shop.service"],"paths":["/srv/shop"],)"
+        R"("resync":{"running":false,"files_total":0,"files_done":0,"bytes_examined":0,)"
+        R"("bytes_sent":0},"since_unix_ms":0,"nodes":[)"
+        R"({"node":"node1","seen":true,"state":"primary","readiness":"ready",)"
+        R"("reason":{"code":"","text":""},"epoch":7,"in_sync":true},)"
+        R"({"node":"node2","seen":true,"state":"secondary","readiness":"transient",)"
+        R"("reason":{"code":"resynchronising","text":"The copy is being compared."},)"
+        R"("epoch":6,"in_sync":false}]}]})");
+}
+
+TEST(StatusJson, BytesThatAreNoTextDoNotBreakIt) {
+    EXPECT_EQ(to_utf8("a\xff/\xc3\xa9"), "a\xef\xbf\xbd/\xc3\xa9");
+    FakeCommands commands;
+    commands.shown.modules[0].paths = {"/srv/\xff"};
+    EXPECT_NE(to_json(commands.view()).find("/srv/\xef\xbf\xbd"), std::string::npos);
+}
+
+TEST(StatusJson, CodesBecomeErrorNames) {
+    EXPECT_EQ(error_member("peer-not-ready"), "PeerNotReady");
+    EXPECT_EQ(error_member("NoSuchModule"), "NoSuchModule");
+    EXPECT_EQ(error_member(""), "Failed");
+    EXPECT_EQ(error_member("2-nodes"), "Failed2Nodes");
+}
+
+}  // namespace
+}  // namespace ha::clusterd
