@@ -77,7 +77,8 @@ def main(name, mains_fd):
         f"--network-namespace-path=/run/netns/{node.netns}",
         "--capability=all", f"--drop-capability={CAPABILITIES_WITHHELD}",
         "--system-call-filter=@keyring bpf perf_event_open open_by_handle_at",
-        "--rlimit=NOFILE=1024:524288", "--bind=/dev/fuse", *binds, "--resolv-conf=off", "--timezone=off", "--link-journal=no",
+        "--rlimit=NOFILE=1024:524288", "--bind=/dev/fuse", *binds, "--resolv-conf=off",
+        "--timezone=off", "--link-journal=no",
         "--console=pipe"])
 
 

@@ -16,6 +16,7 @@ from . import deps, disk, image, lab as labs, places, sh
 PACKAGES = places.TREE / "build/deb"
 SANITIZERS = ("asan", "tsan")
 ON_NODES = ("hamirror",)            # the packages a node of the pair gets
+ON_WITNESS = ("hamirror-witness",)
 SHAPES_PACKAGE = re.compile(r"^(?!tests/|build/|\.ci/|tools/(?!build-deb)|lab$)")
 
 
@@ -91,20 +92,19 @@ def found_packages():
     return found
 
 
-def packages_for(names=ON_NODES):
+def packages_for(names):
     return [path for path in found_packages() if path.name.split("_")[0] in names]
 
 
-def install_on(nodes, names=ON_NODES):
+def install_on(nodes, names=None):
     """dpkg -i in each node, all at once; the nodes have no network beyond the switch."""
-    if not nodes:
-        return
-    if not (places.TREE / "debian/control").exists():
-        sh.say("this tree has no debian/ yet: the nodes are bare")
-        return
-    files = packages_for(names)
     running = []
     for node in nodes:
+        wanted = names or (ON_NODES if node.name in places.PAIR else ON_WITNESS)
+        files = packages_for(wanted)
+        if not files:
+            sh.say(f"{node} stays bare: there is no package {' or '.join(wanted)}")
+            continue
         inside = pathlib.Path(f"/proc/{node.leader()}/root/var/tmp")
         for path in files:
             shutil.copyfile(path, inside / path.name)
@@ -120,7 +120,7 @@ def install_on(nodes, names=ON_NODES):
 def installed_template(lab):
     """A disk on which the packages are installed already, made once for each build of them."""
     digest = hashlib.sha256(f"{image.folder().name} {disk.SIZE} {disk.FILE_SYSTEM}".encode())
-    for path in packages_for():
+    for path in packages_for(ON_NODES):
         digest.update(path.read_bytes())
     template = places.STATE / "templates" / f"{digest.hexdigest()[:16]}.img"
     if template.exists():

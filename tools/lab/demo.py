@@ -4,7 +4,7 @@ So far only the lab itself can be shown; the product's own acts go between `boot
 """
 import time
 
-from . import build, lab as labs, sh
+from . import build, deps, lab as labs, sh
 
 
 def act(text):
@@ -14,6 +14,7 @@ def act(text):
 def boot(lab):
     act("Two servers boot, each with its own systemd, disk and network")
     began = time.monotonic()
+    build.packages()
     lab.prepare()
     for node in lab.pair:
         node.new_disk()
@@ -42,6 +43,7 @@ def strike():
 
 
 def main():
+    deps.install()
     with sh.machine_lock():
         labs.refuse_if_foreign()
         labs.down()

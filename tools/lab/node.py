@@ -3,6 +3,7 @@
 Commands enter by nsenter, join the node's cgroup (so that a freeze or a power loss reaches them
 too) and lose the capabilities with which a node could change this machine: its clock, its modules.
 """
+import json
 import os
 import pathlib
 import shlex
@@ -21,6 +22,7 @@ JOIN = 'echo 0 > "$0" && exec "$@"'
 # nsenter itself would stop for ever when the node's shutdown stops all processes before it kills
 # them, and its dead child would keep the node from ending; a plain shell only waits and reaps.
 WAIT = '"$@"; exit $?'
+PUT = 'mkdir -p "$(dirname "$0")" && cat > "$0" && chmod "$1" "$0" && sync "$0" && sync -f "$0"'
 
 
 @dataclass(frozen=True)
@@ -124,6 +126,11 @@ class Client(Machine):
 
     def entry(self, terminal):
         return ["nsenter", f"--net=/run/netns/{self.host.netns}", "--"]
+
+    def neighbour(self, address):
+        """The MAC it would send frames for an address to, None if it does not know."""
+        found = json.loads(self.out(["ip", "-j", "neigh", "show", address]) or "[]")
+        return found[0].get("lladdr") if found else None
 
     def plug(self):
         if self.host.netns not in switch.namespaces():
@@ -254,6 +261,11 @@ class Node(Machine):
         if self.state() != "off":
             raise sh.LabError(f"{self} is still up")
 
+    def stay_off_after_reset(self):
+        """The next reset or reboot leaves it dark until boot()."""
+        with self.mains("stay-off"):
+            pass
+
     def new_disk(self):
         if self.state() != "off":
             raise sh.LabError(f"{self} is up; its disk cannot be replaced")
@@ -273,10 +285,13 @@ class Node(Machine):
 
     def put(self, path, text, mode="644"):
         """Writes a file into the node, durable at once."""
-        self.run(["sh", "-c", 'mkdir -p "$(dirname "$0")" && cat > "$0" && chmod "$1" "$0" && sync "$0"'
-                  ' && sync -f "$0"', path, mode], input=text)
+        self.run(["sh", "-c", PUT, path, mode], input=text)
 
     # events (in a scene): see watch.py
+
+    def wait_power(self, word, deadline=30.0, since=0.0):
+        """When it became `booting`, `on` or `off` at or after `since`: a fence, a reset, ..."""
+        return self.watch.wait_power(word, deadline, since)
 
     def wait_journal(self, pattern=None, deadline=10.0, since=0.0, **fields):
         """The first journal entry whose text matches the regular expression and whose fields are

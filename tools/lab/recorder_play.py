@@ -81,14 +81,23 @@ class Recording:
             if not self.changed.wait_for(lambda: self.confirmed() >= goal, deadline):
                 raise Wrong(f"only {self.confirmed()} of {goal} records confirmed within {deadline} s")
 
+    def wait_alive_after(self, at, deadline=30.0):
+        """Until something answers after this time; returns how many seconds after."""
+        def late():
+            return next((t for t in self.times["alive"][-1:] if t > at), None)
+        with self.changed:
+            if not self.changed.wait_for(late, deadline):
+                raise Wrong(f"no answer within {deadline} s")
+        return next(t for t in self.times["alive"] if t > at) - at
+
     def wait_confirmed_after(self, at, deadline=30.0):
         """Until a record is confirmed after this time; returns how many seconds after."""
-        def first():
-            return next((t for t in reversed(self.times["confirmed"][-1:]) if t > at), None)
+        def late():
+            return next((t for t in self.times["confirmed"][-1:] if t > at), None)
         with self.changed:
-            if not self.changed.wait_for(first, deadline):
+            if not self.changed.wait_for(late, deadline):
                 raise Wrong(f"no record confirmed within {deadline} s")
-            return first() - at
+        return next(t for t in self.times["confirmed"] if t > at) - at
 
     def stop(self):
         """Lets it finish what is under way, and returns when the book is complete."""
@@ -153,6 +162,19 @@ class SqlRecording(Recording):
         judge(complaints)
         self.stage.tell(f"  ok: {len(rows)} rows agree with the book ({self.summary()},"
                         f" {len(doubtful & set(rows))} of those in doubt are there)")
+
+
+class PingRecording(Recording):
+    """pinger.py in the client's network: outage() is the longest silence of an address."""
+
+    def __init__(self, stage, address, every_s=0.01):
+        super().__init__(stage, f"ping-{address}")
+        self.address, self.every_s = address, every_s
+
+    def command(self):
+        return self.stage.client.popen(
+            [sys.executable, "-B", places.TREE / "tools/lab/pinger.py", self.address, self.every_s],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE)
 
 
 def judge(complaints):

@@ -23,7 +23,7 @@ import traceback
 from . import build, disk, lab as labs, places, sh, switch
 from .lab import audit_copies
 from .monitor import Monitor
-from .recorder_play import FileRecording, SqlRecording
+from .recorder_play import FileRecording, PingRecording, SqlRecording
 from .watch import Watch
 
 SCENES = places.TREE / "tests/lab"
@@ -79,7 +79,7 @@ class Stage(labs.Lab):
             raise Failed(what)
         self.tell(f"  ok: {what}")
 
-    def install(self, *nodes, packages=build.ON_NODES):
+    def install(self, *nodes, packages=None):
         """For scenes with BARE = True: the packages by dpkg, now."""
         build.install_on(nodes or self.pair, packages)
         for node in nodes or self.pair:
@@ -116,6 +116,12 @@ class Stage(labs.Lab):
     def recorder(self, address, clients=4, **options):
         """A recording SQL client in the client's network; see recorder.py."""
         recording = SqlRecording(self, address, clients, **options)
+        self.recordings.append(recording)
+        return recording
+
+    def pinger(self, address, **options):
+        """Pings an address from the client a hundred times a second; see pinger.py."""
+        recording = PingRecording(self, address, **options)
         self.recordings.append(recording)
         return recording
 

@@ -56,6 +56,7 @@ class Watch:
         self.product = product
         self.changed = threading.Condition()
         self.power = "off"
+        self.powers = []            # (at, "booting" | "on" | "off")
         self.journal = []
         self.views = []
         self.addresses = Addresses(node.host.netns)
@@ -80,6 +81,7 @@ class Watch:
         if word == self.power:
             return
         self.power = word
+        self.powers.append((time.monotonic(), word))
         self.tell(f"{self.node} is {word}")
         if word == "off":
             self.off.set()
@@ -156,6 +158,11 @@ class Watch:
                     raise sh.LabError(f"{self.node}: not within {deadline} s: {what}")
                 self.changed.wait(left)
         return result
+
+    def wait_power(self, word, deadline=30.0, since=0.0):
+        def found():
+            return next((at for at, each in self.powers if each == word and at >= since), None)
+        return self.wait(found, deadline, f"power {word}")
 
     def wait_journal(self, pattern=None, deadline=10.0, since=0.0, **fields):
         def found():

@@ -63,6 +63,20 @@ def play(lab):
     lab.expect(client.pings(one.address()), "it goes on")
     lab.expect(one.out("echo alive") == "alive", "and so do its processes")
 
+    lab.step("an address moves: the client's ARP cache is stale until it is announced")
+    one.run("ip addr add 10.77.0.50/24 dev eth0")
+    meter = lab.pinger("10.77.0.50").start()
+    meter.wait_alive_after(0)
+    mark = lab.step("moved")
+    one.run("ip addr del 10.77.0.50/24 dev eth0")
+    two.run("ip addr add 10.77.0.50/24 dev eth0")
+    lab.expect(client.neighbour("10.77.0.50") == one.host.mac("lan0"), "the client still asks node1")
+    two.run("arping -q -U -c1 -I eth0 10.77.0.50")
+    meter.wait_alive_after(mark + 0.01)
+    client.wait_for(lambda: client.neighbour("10.77.0.50") == two.host.mac("lan0"), deadline=5)
+    meter.stop()
+    lab.expect(meter.outage() < 2, f"the address was away for {meter.outage():.3f} s")
+
     lab.step("MAC addresses survive a power loss")
     def mac():
         return one.out("cat /sys/class/net/eth0/address")

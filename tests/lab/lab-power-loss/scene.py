@@ -33,8 +33,9 @@ def play(lab):
 
     lab.step("a fence: reboot(2) without a sync is a reset; the node comes back by itself")
     node.run("echo gone > /data/at-reset")
-    boots = node.watch.boots
+    mark = lab.step("reset")
     node.run("setsid sh -c 'exec python3 -c \"import ctypes; ctypes.CDLL(None).reboot(0x1234567)\"'"
              " </dev/null >/dev/null 2>&1 &", check=False)
-    node.watch.wait(lambda: node.watch.boots > boots and node.watch.power == "on", 30, "back from reset")
+    lab.expect(node.wait_power("off", since=mark) - mark < 2, "it went dark")
+    node.wait_power("on", since=mark)
     lab.expect(not node.run("test -s /data/at-reset", check=False), "the reset lost what was not synced")
