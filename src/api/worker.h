@@ -260,4 +260,17 @@ using Fact =
                  FirstModification, HeldFailed, MirrorClosed, AddressesHeld, AddressesDropped,
                  AddressesFailed, UnitsStarted, UnitsStopped, UnitsGone, UnitFailed>;
 
+/// The module a fact of a worker that serves all modules is about; empty for the others.
+inline std::string module_of(const Fact& fact) {
+    return std::visit(
+        [](const auto& one) -> std::string {
+            if constexpr (requires { one.module; }) {
+                return one.module;
+            } else {
+                return {};
+            }
+        },
+        fact);
+}
+
 }  // namespace ha::api

@@ -23,7 +23,14 @@ void Machine::begin(Instant now, std::vector<Effect>& effects) {
         record_.open_boot = Id128{};
         persist();
     }
-    if (record_.wanted) open(StartRequested{});
+    report_if_changed();
+    effects_ = nullptr;
+}
+
+void Machine::workers_ready(Instant now, std::vector<Effect>& effects) {
+    now_ = now;
+    effects_ = &effects;
+    if (record_.wanted && phase_ == Phase::Stopped) open_now();
     report_if_changed();
     effects_ = nullptr;
 }
@@ -83,10 +90,13 @@ void Machine::note_report(const Event& event) {
 }
 
 void Machine::open(const Event& event) {
-    const auto* start = std::get_if<StartRequested>(&event);
-    waiting_as_source_ = start != nullptr && start->as_source;
-    record_.wanted = true;
+    waiting_as_source_ = std::get<StartRequested>(event).as_source;
     record_.restarts = 0;
+    open_now();
+}
+
+void Machine::open_now() {
+    record_.wanted = true;
     record_.open_boot = boot_;
     persist();
     goal_ = Goal::None;

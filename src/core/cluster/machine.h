@@ -80,8 +80,10 @@ class Machine {
     /// here and must never repeat (getrandom(2)).
     Machine(Settings settings, Record record, Id128 boot, Id128 seed);
 
-    /// Begins: what a restarted clusterd does with the record it found. Call once, first.
+    /// Call once, first: notes whether the system stopped unclean (R7). Nothing is opened yet.
     void begin(Instant now, std::vector<Effect>& effects);
+    /// The workers are there: opens the module if the operator wants it running here.
+    void workers_ready(Instant now, std::vector<Effect>& effects);
     void step(Instant now, const Event& event, std::vector<Effect>& effects);
     /// When DeadlinePassed is due, if ever.
     [[nodiscard]] std::optional<Instant> next_deadline() const { return deadline_; }
@@ -112,6 +114,7 @@ class Machine {
     void stray_mirror(const Event& event);
     void opening_start(const Event& event);
     void open(const Event& event);
+    void open_now();
     void opened(const Event& event);
     void open_failed(const Event& event);
     void note_report(const Event& event);

@@ -1,0 +1,49 @@
+#pragma once
+
+#include <optional>
+
+#include "base/time.h"
+
+// The peer monitor: is there evidence that the other node lives? Evidence is an authenticated
+// heartbeat on any network or any frame on a mirror stream, counted from when it arrived. A peer
+// that is heard and says it has not heard us for take_after, or that it was demoted, counts as
+// silent: what it still sends proves that it lives, not that it can go on.
+//
+// One monitor serves one module (the timing is the module's). Pure: time is in the calls.
+
+namespace ha::cluster {
+
+struct Timing {
+    Duration heartbeat = 100ms;
+    Duration silent_after = 1s;
+    Duration demote_after = 1500ms;
+    Duration kill_bound = 500ms;
+    Duration take_after = 2200ms;
+};
+
+class Monitor {
+  public:
+    enum class Change { None, Heard, Silent, Overdue };
+
+    /// Starts silent and overdue: a peer never heard is not missed.
+    explicit Monitor(Timing timing) : timing_(timing) {}
+
+    /// Evidence that arrived at `at` (not later than now). Heard: it was silent before.
+    Change evidence(Instant at);
+    /// The peer's own word that it is cut off from us.
+    void deaf(bool deaf) { deaf_ = deaf; }
+    /// Call at next_deadline() or whenever; each of Silent and Overdue is told once, Silent first.
+    Change check(Instant now);
+    [[nodiscard]] std::optional<Instant> next_deadline() const;
+    [[nodiscard]] bool silent() const { return silent_; }
+    [[nodiscard]] std::optional<Instant> last_evidence() const { return last_; }
+
+  private:
+    Timing timing_;
+    std::optional<Instant> last_;
+    bool deaf_ = false;
+    bool silent_ = true;
+    bool overdue_ = true;
+};
+
+}  // namespace ha::cluster
