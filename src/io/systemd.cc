@@ -94,4 +94,55 @@ Result<std::string> job_of(sd_bus* bus, const std::string& unit) {
     return text;
 }
 
+namespace {
+
+Result<> queue_job(sd_bus* bus, const char* method, const std::string& unit) {
+    BusError error;
+    const int code = sd_bus_call_method(bus, kName, kManagerPath, kManager, method, &error.value,
+                                        nullptr, "ss", unit.c_str(), "replace");
+    if (code < 0) return failed(unit.c_str(), error, code);
+    return {};
+}
+
+}  // namespace
+
+Result<> start_unit(sd_bus* bus, const std::string& unit) {
+    return queue_job(bus, "StartUnit", unit);
+}
+
+Result<> stop_unit(sd_bus* bus, const std::string& unit) {
+    return queue_job(bus, "StopUnit", unit);
+}
+
+Result<> reload_systemd(sd_bus* bus) {
+    BusError error;
+    const int code =
+        sd_bus_call_method(bus, kName, kManagerPath, kManager, "Reload", &error.value, nullptr, "");
+    if (code < 0) return failed("daemon-reload", error, code);
+    return {};
+}
+
+Result<bool> ordered_after(sd_bus* bus, const std::string& unit, const std::string& other) {
+    BusError error;
+    sd_bus_message* raw = nullptr;
+    int code = sd_bus_call_method(bus, kName, kManagerPath, kManager, "LoadUnit", &error.value,
+                                  &raw, "s", unit.c_str());
+    Message reply(raw);
+    const char* path = nullptr;
+    if (code >= 0) code = sd_bus_message_read(reply.get(), "o", &path);
+    char** list = nullptr;
+    if (code >= 0) {
+        code = sd_bus_get_property_strv(bus, kName, path, "org.freedesktop.systemd1.Unit", "After",
+                                        &error.value, &list);
+    }
+    if (code < 0) return failed(unit.c_str(), error, code);
+    bool found = false;
+    for (char** name = list; name != nullptr && *name != nullptr; ++name) {
+        found = found || other == *name;
+        std::free(*name);
+    }
+    std::free(list);
+    return found;
+}
+
 }  // namespace ha::io

@@ -32,4 +32,12 @@ Result<std::string> system_state(sd_bus* bus);
 /// The kind of the job systemd has for `unit` ("start", "restart", "stop", ...); empty: none.
 Result<std::string> job_of(sd_bus* bus, const std::string& unit);
 
+/// Queues a job and does not wait for it; an error is systemd's refusal to queue it.
+Result<> start_unit(sd_bus* bus, const std::string& unit);
+Result<> stop_unit(sd_bus* bus, const std::string& unit);
+/// `systemctl daemon-reload`; generators have run when it returns.
+Result<> reload_systemd(sd_bus* bus);
+/// Whether `unit` is ordered after `other` (After= of systemd.unit(5)).
+Result<bool> ordered_after(sd_bus* bus, const std::string& unit, const std::string& other);
+
 }  // namespace ha::io
