@@ -1,0 +1,135 @@
+#include "clusterd/configurations.h"
+
+#include <algorithm>
+
+#include "io/config_system_check.h"
+#include "io/gate_file.h"
+#include "io/systemd.h"
+#include "io/text_file.h"
+#include "io/yaml_config.h"
+
+namespace ha::clusterd {
+namespace {
+
+std::string joined(const std::vector<std::string>& list) {
+    std::string all;
+    for (const auto& item : list) all += (all.empty() ? "" : ", ") + item;
+    return all.empty() ? "none" : all;
+}
+
+std::vector<std::string> paths(const config::ModuleConfig& module) {
+    std::vector<std::string> list;
+    for (const auto& directory : module.replicate) list.push_back(directory.path);
+    return list;
+}
+
+std::string installed_path(const std::string& directory, const std::string& module) {
+    return directory + "/modules/" + module + ".yaml";
+}
+
+/// systemd read the generator's drop-in for every unit, or a unit could start on both nodes.
+Result<> verify_gates(sd_bus* bus, const config::ModuleConfig& module) {
+    for (const auto& unit : module.units) {
+        auto gated = io::ordered_after(bus, unit, "ha-primary@" + module.name + ".target");
+        if (!gated) return tl::unexpected(gated.error());
+        if (!*gated) {
+            return fail(unit +
+                        " does not carry the gate after systemd reread its units; see "
+                        "'systemctl cat " +
+                        unit + "'");
+        }
+    }
+    return {};
+}
+
+}  // namespace
+
+Configurations::Configurations(std::string directory) : directory_(std::move(directory)) {}
+
+Result<> Configurations::load() {
+    std::string file = directory_ + "/cluster.yaml";
+    auto text = io::read_config_text(file);
+    if (!text) return tl::unexpected(text.error());
+    auto cluster = io::parse_cluster(*text, file);
+    if (!cluster.value) return fail(cluster.messages());
+    cluster_ = *cluster.value;
+    auto modules = io::load_modules(directory_, cluster_);
+    if (modules.value) modules_ = *modules.value;
+    if (!modules.problems.empty()) return fail(modules.messages());
+    return {};
+}
+
+const config::ModuleConfig* Configurations::find(const std::string& module) const {
+    auto found = std::find_if(modules_.begin(), modules_.end(),
+                              [&](const auto& known) { return known.name == module; });
+    return found == modules_.end() ? nullptr : &*found;
+}
+
+Result<Candidate> Configurations::read(const std::string& text, const std::string& file) const {
+    auto parsed = io::parse_module(text, file, cluster_, modules_);
+    if (!parsed.value) return fail(parsed.messages());
+    Candidate candidate{*parsed.value, text};
+    if (candidate.config.port != 0) return candidate;
+    const auto* installed = find(candidate.config.name);
+    std::uint16_t port =
+        installed != nullptr ? installed->port : config::free_port(cluster_, modules_);
+    if (port == 0) return fail("no port is left for another module");
+    auto with_port = io::with_port(text, port);
+    if (!with_port) return tl::unexpected(with_port.error());
+    candidate.config.port = port;
+    candidate.text = *with_port;
+    return candidate;
+}
+
+std::string Configurations::missing(const Candidate& candidate, const std::string& file) {
+    std::string all;
+    for (const auto& problem : io::check_system(candidate.config)) {
+        all += file + ": " + problem.where + ": " + problem.text + "\n";
+    }
+    return all;
+}
+
+std::string Configurations::plan(const Candidate& candidate) const {
+    const auto* installed = find(candidate.config.name);
+    const auto& module = candidate.config;
+    if (installed != nullptr && io::render(*installed) == io::render(module)) return "";
+    std::string verb = installed == nullptr ? "new module " : "changed module ";
+    std::string text = verb + module.name + "\n";
+    text += "  mirrors        " + joined(paths(module)) + "\n";
+    text += "  virtual IPs    " + joined(module.virtual_ips) + "\n";
+    text += "  units          " + joined(module.units) + "\n";
+    text += "  mirror port    " + std::to_string(module.port) + "\n";
+    text += std::string("  policy         ") + config::name(module.policy) + "\n";
+    if (installed == nullptr && !module.units.empty()) {
+        text +=
+            "  From now on these units run only where the module is served. When the module is "
+            "opened\n  (ha-cluster.target active) they are stopped, until 'hamirrorctl start " +
+            module.name + " --as-source'\n  is given on the node that has the good data.\n";
+    }
+    return text;
+}
+
+Result<> Configurations::install(const Candidate& candidate, const std::string& directory) {
+    const auto& module = candidate.config;
+    auto made = io::make_directory(directory + "/modules", 0755);
+    if (!made) return made;
+    // The gate first: a unit gated too early does not start, one gated too late starts twice.
+    auto gated = io::write_gate({module.name, module.units}, directory + "/gate.d");
+    if (!gated) return gated;
+    auto written =
+        io::write_text_durable(installed_path(directory, module.name), candidate.text, 0644);
+    if (!written) return written;
+    auto bus = io::open_systemd(20s);
+    if (!bus) return tl::unexpected(bus.error());
+    auto reloaded = io::reload_systemd(bus->get());
+    if (!reloaded) return reloaded;
+    return verify_gates(bus->get(), module);
+}
+
+void Configurations::adopt(const Candidate& candidate) {
+    auto same = [&](const auto& known) { return known.name == candidate.config.name; };
+    modules_.erase(std::remove_if(modules_.begin(), modules_.end(), same), modules_.end());
+    modules_.push_back(candidate.config);
+}
+
+}  // namespace ha::clusterd

@@ -1,0 +1,47 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "core/config/config.h"
+
+namespace ha::clusterd {
+
+/// A module's file that was read and found good.
+struct Candidate {
+    config::ModuleConfig config;
+    std::string text;  // as it is installed: the administrator's words, the port added
+};
+
+/// The files of /etc/hamirror as this node has them. check_*() and install() block (disk, systemd):
+/// they are called from a background thread, with what they need by value.
+class Configurations {
+  public:
+    explicit Configurations(std::string directory);
+
+    /// An error names every problem of every file, a line each.
+    Result<> load();
+    [[nodiscard]] const config::ClusterConfig& cluster() const { return cluster_; }
+    [[nodiscard]] const std::vector<config::ModuleConfig>& modules() const { return modules_; }
+    [[nodiscard]] const config::ModuleConfig* find(const std::string& module) const;
+
+    /// Reads a module's text against what is installed; a module without a port is given one.
+    [[nodiscard]] Result<Candidate> read(const std::string& text, const std::string& file) const;
+    /// What this system lacks for it (directories, units, interfaces), a line each; empty: nothing.
+    static std::string missing(const Candidate& candidate, const std::string& file);
+    /// What installing it would change, a line each; empty: it is installed already.
+    [[nodiscard]] std::string plan(const Candidate& candidate) const;
+
+    /// Durable file, gate files, `systemctl daemon-reload`, and each unit seen to carry its gate.
+    static Result<> install(const Candidate& candidate, const std::string& directory);
+    /// After install(): it is among modules() now.
+    void adopt(const Candidate& candidate);
+
+  private:
+    std::string directory_;
+    config::ClusterConfig cluster_;
+    std::vector<config::ModuleConfig> modules_;
+};
+
+}  // namespace ha::clusterd

@@ -1,0 +1,408 @@
+#include "clusterd/module.h"
+
+#include <sys/stat.h>
+
+#include <chrono>
+#include <fstream>
+
+#include "clusterd/translate.h"
+#include "io/boot_id.h"
+#include "io/clock.h"
+#include "io/log.h"
+
+namespace ha::clusterd {
+namespace {
+
+using cluster::Node;
+
+std::int64_t unix_ms() {
+    using namespace std::chrono;
+    return duration_cast<milliseconds>(system_clock::now().time_since_epoch()).count();
+}
+
+cluster::Settings settings(const config::ModuleConfig& module, const config::ClusterConfig& cluster,
+                           Node self) {
+    cluster::Settings result;
+    result.self = self;
+    for (std::size_t i = 0; i < cluster.nodes.size() && i < 2; ++i) {
+        result.names[i] = cluster.nodes[i].name;
+    }
+    result.module = module.name;
+    result.policy =
+        module.policy == config::Policy::Safe ? cluster::Policy::Safe : cluster::Policy::Available;
+    result.automatic_failover = module.failover.automatic;
+    result.restart_budget = module.failover.restarts.count;
+    return result;
+}
+
+cluster::Timing timing(const config::Timing& from) {
+    return {from.heartbeat, from.silent_after, from.demote_after, from.kill_bound, from.take_after};
+}
+
+}  // namespace
+
+Module::Module(io::Loop& loop, RecordStore& store, config::ModuleConfig config,
+               const config::ClusterConfig& cluster, Node self, cluster::Record record, Id128 boot,
+               ModuleOutside outside)
+    : loop_(loop),
+      store_(store),
+      config_(std::move(config)),
+      cluster_(cluster),
+      self_(self),
+      outside_(std::move(outside)),
+      machine_(settings(config_, cluster, self), std::move(record), boot, io::random_id()),
+      monitor_(timing(config_.timing)),
+      machine_timer_(loop),
+      monitor_timer_(loop),
+      since_unix_ms_(unix_ms()) {}
+
+void Module::begin() {
+    std::vector<cluster::Effect> effects;
+    machine_.begin(io::boot_now(), effects);
+    queue(std::move(effects));
+}
+
+void Module::workers_ready() {
+    std::vector<cluster::Effect> effects;
+    machine_.workers_ready(io::boot_now(), effects);
+    queue(std::move(effects));
+}
+
+void Module::step(const cluster::Event& event) {
+    std::vector<cluster::Effect> effects;
+    machine_.step(io::boot_now(), event, effects);
+    queue(std::move(effects));
+}
+
+void Module::command(const cluster::Event& event, Done done) {
+    std::vector<cluster::Effect> effects;
+    machine_.step(io::boot_now(), event, effects);
+    const cluster::Refuse* refused = nullptr;
+    for (const auto& effect : effects) {
+        if (const auto* refuse = std::get_if<cluster::Refuse>(&effect)) refused = refuse;
+    }
+    if (refused != nullptr) {
+        done(tl::unexpected(CommandError{error_name(refused->code), refused->text}));
+    } else {
+        done(std::string{});
+    }
+    queue(std::move(effects));
+}
+
+// ---- carrying out effects
+// -------------------------------------------------------------------------
+
+void Module::queue(std::vector<cluster::Effect> effects) {
+    for (auto& effect : effects) effects_.push_back(std::move(effect));
+    pump();
+    arm_machine();
+    note_status();
+}
+
+void Module::pump() {
+    while (!persisting_ && !effects_.empty()) {
+        cluster::Effect effect = std::move(effects_.front());
+        effects_.pop_front();
+        execute(effect);
+    }
+}
+
+void Module::execute(const cluster::Effect& effect) {
+    if (const auto* persist = std::get_if<cluster::Persist>(&effect)) {
+        persisting_ = true;
+        store_.save(config_.name, persist->record, [this] {
+            persisting_ = false;
+            pump();
+        });
+    } else if (const auto* report = std::get_if<cluster::SendReport>(&effect)) {
+        execute_report(report->report);
+    } else if (const auto* tell = std::get_if<cluster::Tell>(&effect)) {
+        log_tell(*tell);
+    } else if (const auto* refuse = std::get_if<cluster::Refuse>(&effect)) {
+        io::log(io::Level::Notice, config_.name + ": refused: " + refuse->text);
+    } else if (std::holds_alternative<cluster::OpenMirror>(effect)) {
+        open_mirror();
+    } else if (std::holds_alternative<cluster::CloseMirror>(effect)) {
+        close_mirror();
+    } else if (auto translated = translate(effect, config_, machine_.record().module_id)) {
+        order(translated->kind, std::move(translated->order));
+    }
+}
+
+void Module::execute_report(const cluster::Report& report) {
+    sent_report_ = report;
+    outside_.send_report(report);
+}
+
+void Module::order(api::WorkerKind kind, api::Order order) {
+    if (kind == api::WorkerKind::Vip) vip_order_ = order;
+    if (kind == api::WorkerKind::Watchdog) watchdog_order_ = order;
+    outside_.send_order(kind, order);
+}
+
+// ---- the mirror's process
+// -------------------------------------------------------------------------
+
+api::OpenMirror Module::open_order() const {
+    api::OpenMirror open;
+    open.module = config_.name;
+    open.module_id = machine_.record().module_id;
+    open.node = static_cast<std::uint8_t>(self_);
+    for (const auto& directory : config_.replicate) {
+        open.paths.push_back({directory.path, directory.exclude});
+    }
+    open.port = config_.port;
+    open.local_addresses = cluster_.nodes[static_cast<std::size_t>(self_)].addresses;
+    open.peer_addresses = cluster_.nodes[static_cast<std::size_t>(cluster::other(self_))].addresses;
+    open.heartbeat = config_.timing.heartbeat;
+    open.silent_after = config_.timing.silent_after;
+    return open;
+}
+
+/// A mirror that is not open yet is mounted over directories nobody uses: the units go first.
+void Module::open_mirror() {
+    open_wanted_ = true;
+    close_wanted_ = false;
+    if (replicator_connected_) return send_open();
+    units_first_ = true;
+    order(api::WorkerKind::Watchdog, api::StopUnits{config_.name, config_.units});
+}
+
+void Module::send_open() {
+    units_first_ = false;
+    outside_.send_order(api::WorkerKind::Replicator, open_order());
+}
+
+void Module::close_mirror() {
+    open_wanted_ = false;
+    close_wanted_ = true;
+    if (replicator_connected_) {
+        outside_.send_order(api::WorkerKind::Replicator, api::CloseMirror{});
+    } else {
+        outside_.run_replicator(true, [](const std::string&) {});
+    }
+}
+
+void Module::replicator_up() {
+    replicator_connected_ = true;
+    if (close_wanted_) {
+        outside_.send_order(api::WorkerKind::Replicator, api::CloseMirror{});
+    } else if (open_wanted_) {
+        send_open();
+    } else {
+        open_wanted_ = true;  // it ran before we did: what it says of itself decides
+        send_open();
+    }
+}
+
+void Module::replicator_gone(const std::string& why) {
+    if (!replicator_connected_) return;
+    replicator_connected_ = false;
+    step(cluster::MirrorFailed{"worker-gone", why});
+}
+
+void Module::worker_up(api::WorkerKind kind) {
+    auto& order = kind == api::WorkerKind::Vip ? vip_order_ : watchdog_order_;
+    if (order) {
+        outside_.send_order(kind, *order);
+    } else if (kind == api::WorkerKind::Vip) {
+        outside_.send_order(kind, api::DropAddresses{config_.name});
+    }
+}
+
+// ---- facts
+// ----------------------------------------------------------------------------------------
+
+void Module::fact(const api::Fact& fact) {
+    if (const auto* evident = std::get_if<api::MirrorEvidence>(&fact)) {
+        return evidence(io::boot_now() - evident->age);
+    }
+    if (const auto* progress = std::get_if<api::ResyncProgress>(&fact)) {
+        resync_ = {true, progress->files_total, progress->files_done, progress->bytes_examined,
+                   progress->bytes_sent};
+        return outside_.changed();
+    }
+    if (const auto* ready = std::get_if<api::JoinReady>(&fact)) {
+        resync_ = {false, ready->files, ready->files, ready->bytes_examined, ready->bytes_sent};
+        io::log(io::Level::Notice, api::message::kResyncDone,
+                {{"HAMIRROR_MODULE", config_.name},
+                 {"HAMIRROR_FILES", std::to_string(ready->files)},
+                 {"HAMIRROR_BYTES_EXAMINED", std::to_string(ready->bytes_examined)},
+                 {"HAMIRROR_BYTES_SENT", std::to_string(ready->bytes_sent)}},
+                config_.name + ": both copies are identical; " +
+                    std::to_string(ready->bytes_examined) + " bytes examined, " +
+                    std::to_string(ready->bytes_sent) + " sent.");
+    }
+    if (std::holds_alternative<api::StreamDown>(fact)) resync_.running = false;
+    if (std::holds_alternative<api::UnitsStopped>(fact) && units_first_) {
+        units_first_ = false;
+        if (open_wanted_ && !replicator_connected_) {
+            outside_.run_replicator(true, [this](const std::string& why) {
+                step(cluster::MirrorFailed{"start-failed", why});
+            });
+        }
+        return;
+    }
+    bool closed = std::holds_alternative<api::MirrorClosed>(fact);
+    if (auto event = to_event(fact)) step(*event);
+    if (closed && machine_.phase() == cluster::Phase::Stopped) {
+        close_wanted_ = false;
+        replicator_connected_ = false;
+        outside_.run_replicator(false, [](const std::string&) {});
+    }
+}
+
+// ---- the peer
+// -------------------------------------------------------------------------------------
+
+void Module::report(cluster::Report report) {
+    peer_report_ = report;
+    evidence(io::boot_now());
+    step(cluster::PeerReported{std::move(report)});
+}
+
+void Module::control_up() {
+    if (sent_report_) outside_.send_report(*sent_report_);
+}
+
+void Module::evidence(Instant at) {
+    told(monitor_.evidence(at));
+}
+
+void Module::deaf(bool deaf) {
+    monitor_.deaf(deaf);
+    told(monitor_.check(io::boot_now()));
+}
+
+void Module::told(cluster::Monitor::Change change) {
+    switch (change) {
+        case cluster::Monitor::Change::None:
+            break;
+        case cluster::Monitor::Change::Heard:
+            // Its last word still holds: reports are sent on every change and none came since.
+            if (peer_report_) step(cluster::PeerReported{*peer_report_});
+            break;
+        case cluster::Monitor::Change::Silent:
+            io::log(io::Level::Warning, api::message::kPeerSilent,
+                    {{"HAMIRROR_MODULE", config_.name}},
+                    config_.name + ": the other node is silent.");
+            step(cluster::PeerSilent{});
+            break;
+        case cluster::Monitor::Change::Overdue:
+            step(cluster::PeerOverdue{});
+            break;
+    }
+    arm_monitor();
+}
+
+void Module::arm_monitor() {
+    auto next = monitor_.next_deadline();
+    if (!next) return monitor_timer_.cancel();
+    monitor_timer_.arm(*next, [this] { told(monitor_.check(io::boot_now())); });
+}
+
+void Module::arm_machine() {
+    auto next = machine_.next_deadline();
+    if (!next) return machine_timer_.cancel();
+    machine_timer_.arm(*next, [this] { step(cluster::DeadlinePassed{}); });
+}
+
+// ---- what people see
+// ------------------------------------------------------------------------------
+
+bool Module::stopped() const {
+    return machine_.phase() == cluster::Phase::Stopped && effects_.empty() && !persisting_;
+}
+
+bool Module::demoted() const {
+    return machine_.phase() == cluster::Phase::Demoting;
+}
+
+void Module::note_status() {
+    cluster::Status now = machine_.status();
+    if (now == shown_) return;
+    bool words = now.state != shown_.state || now.readiness != shown_.readiness;
+    shown_ = now;
+    if (words) {
+        since_unix_ms_ = unix_ms();
+        std::string epoch =
+            machine_.record().chain.empty()
+                ? "0"
+                : std::to_string(machine_.record().chain.head().decision.number.value);
+        std::string text = config_.name + ": " + name_of(now);
+        if (!now.reason.text.empty()) text += ": " + now.reason.text;
+        io::log(
+            now.readiness == cluster::Readiness::Blocked ? io::Level::Warning : io::Level::Notice,
+            api::message::kStateChanged,
+            {{"HAMIRROR_MODULE", config_.name},
+             {"HAMIRROR_STATE", cluster::name(now.state)},
+             {"HAMIRROR_READINESS", cluster::name(now.readiness)},
+             {"HAMIRROR_REASON", now.reason.code},
+             {"HAMIRROR_EPOCH", epoch}},
+            text);
+    }
+    write_status_file();
+    outside_.changed();
+}
+
+/// For the gate: why a unit does not start here, in a line.
+void Module::write_status_file() {
+    std::string directory = std::string(io::kRunDirectory) + "/status";
+    mkdir(directory.c_str(), 0755);
+    std::string path = directory + "/" + config_.name;
+    std::ofstream file(path + ".new", std::ios::trunc);
+    ModuleView now = view();
+    std::string where =
+        now.primary.empty() ? "is served by no node" : "is served by " + now.primary;
+    file << "module " << config_.name << " " << where << "; this node is " << name_of(shown_)
+         << "\n";
+    file.close();
+    if (!file || rename((path + ".new").c_str(), path.c_str()) != 0) {
+        io::log(io::Level::Warning,
+                path + " cannot be written; the gate cannot say why it refuses.");
+    }
+}
+
+void Module::log_tell(const cluster::Tell& tell) {
+    io::log(io::Level::Notice, message_id(tell.code),
+            {{"HAMIRROR_MODULE", config_.name}, {"HAMIRROR_EVENT", tell.code}},
+            config_.name + ": " + tell.text);
+}
+
+ModuleView Module::view() const {
+    ModuleView shown;
+    shown.module = config_.name;
+    auto mine = static_cast<std::size_t>(self_);
+    auto theirs = 1 - mine;
+    const cluster::Record& record = machine_.record();
+    cluster::Status status = machine_.status();
+    for (std::size_t i = 0; i < cluster_.nodes.size() && i < 2; ++i) {
+        shown.nodes[i].node = cluster_.nodes[i].name;
+    }
+    NodeView& here = shown.nodes[mine];
+    here.seen = true;
+    here.state = cluster::name(status.state);
+    here.readiness = cluster::name(status.readiness);
+    here.reason_code = status.reason.code;
+    here.reason = status.reason.text;
+    if (!record.chain.empty()) {
+        here.epoch = record.chain.head().decision.number.value;
+        here.in_sync = record.chain.head().decision.in_sync.has(self_) && !record.outdated;
+    }
+    fill_peer(shown.nodes[theirs], peer_report_, monitor_.silent(), cluster::other(self_));
+    for (const NodeView& node : shown.nodes) {
+        if (node.seen && (node.state == "primary" || node.state == "alone"))
+            shown.primary = node.node;
+    }
+    shown.policy = config::name(config_.policy);
+    shown.policy_text = policy_text(config_.policy);
+    shown.mode = "strict";
+    shown.virtual_ips = config_.virtual_ips;
+    shown.units = config_.units;
+    for (const auto& directory : config_.replicate) shown.paths.push_back(directory.path);
+    shown.resync = resync_;
+    shown.since_unix_ms = since_unix_ms_;
+    return shown;
+}
+
+}  // namespace ha::clusterd

@@ -1,0 +1,115 @@
+#pragma once
+
+#include <deque>
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "api/worker.h"
+#include "clusterd/face.h"
+#include "clusterd/record_store.h"
+#include "core/cluster/machine.h"
+#include "core/cluster/monitor.h"
+#include "core/config/config.h"
+#include "io/loop.h"
+
+namespace ha::clusterd {
+
+/// What a module needs of the daemon around it.
+struct ModuleOutside {
+    /// False: not connected now; the latest report is asked for again on the next connection.
+    std::function<bool(const cluster::Report&)> send_report;
+    /// To the worker of that kind (for a replicator: this module's). False: it is not connected.
+    std::function<bool(api::WorkerKind, const api::Order&)> send_order;
+    /// Asks systemd to start or stop ha-replicatord@M; a failure to do so comes back as text.
+    std::function<void(bool start, std::function<void(std::string)> failed)> run_replicator;
+    /// The view changed.
+    std::function<void()> changed;
+};
+
+/// One module on this node: carries out what its failover machine wants, in order, and tells it
+/// what happened. Everything runs in the loop's thread.
+///
+/// Effects are a queue. Persist holds the queue until the record is durable, so nothing that
+/// depends on a decision happens before it could survive a power loss.
+class Module {
+  public:
+    Module(io::Loop& loop, RecordStore& store, config::ModuleConfig config,
+           const config::ClusterConfig& cluster, cluster::Node self, cluster::Record record,
+           Id128 boot, ModuleOutside outside);
+
+    /// After construction, and again with workers_ready() when ha-vipd and ha-watchdog are
+    /// connected.
+    void begin();
+    void workers_ready();
+
+    void fact(const api::Fact& fact);
+    void replicator_up();
+    void replicator_gone(const std::string& why);
+    /// A worker that serves all modules is back: it is told again what holds.
+    void worker_up(api::WorkerKind kind);
+
+    void report(cluster::Report report);
+    void control_up();
+    void evidence(Instant at);
+    void deaf(bool deaf);
+
+    void command(const cluster::Event& event, Done done);
+
+    [[nodiscard]] const std::string& name() const { return config_.name; }
+    [[nodiscard]] const config::ModuleConfig& config() const { return config_; }
+    [[nodiscard]] const cluster::Machine& machine() const { return machine_; }
+    [[nodiscard]] ModuleView view() const;
+    [[nodiscard]] bool stopped() const;
+    /// Its addresses and units are given up or about to be: others may count us as silent.
+    [[nodiscard]] bool demoted() const;
+
+  private:
+    void step(const cluster::Event& event);
+    void queue(std::vector<cluster::Effect> effects);
+    void pump();
+    void execute(const cluster::Effect& effect);
+    void execute_report(const cluster::Report& report);
+    void open_mirror();
+    void send_open();
+    void close_mirror();
+    void order(api::WorkerKind kind, api::Order order);
+    void arm_machine();
+    void arm_monitor();
+    void told(cluster::Monitor::Change change);
+    void note_status();
+    void write_status_file();
+    void log_tell(const cluster::Tell& tell);
+    [[nodiscard]] api::OpenMirror open_order() const;
+    [[nodiscard]] std::string names(const std::vector<std::string>& list) const;
+
+    io::Loop& loop_;
+    RecordStore& store_;
+    config::ModuleConfig config_;
+    config::ClusterConfig cluster_;
+    cluster::Node self_;
+    ModuleOutside outside_;
+    cluster::Machine machine_;
+    cluster::Monitor monitor_;
+    io::Timer machine_timer_;
+    io::Timer monitor_timer_;
+
+    std::deque<cluster::Effect> effects_;
+    bool persisting_ = false;
+    std::optional<cluster::Report> sent_report_;
+    std::optional<cluster::Report> peer_report_;
+
+    bool replicator_connected_ = false;
+    bool open_wanted_ = false;   // OpenMirror is to be sent once the replicator says hello
+    bool close_wanted_ = false;  // likewise CloseMirror
+    bool units_first_ = false;   // the units are being stopped before the mirror is opened
+    std::optional<api::Order> vip_order_;       // what ha-vipd shall hold, for repeating
+    std::optional<api::Order> watchdog_order_;  // what ha-watchdog shall run, for repeating
+
+    cluster::Status shown_;
+    ResyncView resync_;
+    std::int64_t since_unix_ms_ = 0;
+};
+
+}  // namespace ha::clusterd

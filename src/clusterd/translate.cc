@@ -1,0 +1,231 @@
+#include "clusterd/translate.h"
+
+#include <array>
+#include <utility>
+
+#include "base/bytes.h"
+#include "core/cluster/codec.h"
+#include "io/log.h"
+
+namespace ha::clusterd {
+namespace {
+
+using api::WorkerKind;
+
+std::string to_hex(const std::vector<std::byte>& bytes) {
+    static constexpr char kDigits[] = "0123456789abcdef";
+    std::string text;
+    for (std::byte b : bytes) {
+        text += kDigits[std::to_integer<unsigned>(b) >> 4];
+        text += kDigits[std::to_integer<unsigned>(b) & 15];
+    }
+    return text;
+}
+
+std::optional<std::vector<std::byte>> from_hex(const std::string& text) {
+    auto digit = [](char c) { return c >= 'a' ? c - 'a' + 10 : c - '0'; };
+    if (text.size() % 2 != 0) return std::nullopt;
+    std::vector<std::byte> bytes;
+    for (std::size_t i = 0; i < text.size(); i += 2) {
+        int value = digit(text[i]) * 16 + digit(text[i + 1]);
+        if (value < 0 || value > 255) return std::nullopt;
+        bytes.push_back(static_cast<std::byte>(value));
+    }
+    return bytes;
+}
+
+/// Turns one effect into one order.
+struct ToOrder {
+    const config::ModuleConfig& module;
+    Id128 module_id;
+
+    using Answer = std::optional<Addressed>;
+    static Answer mirror(api::Order order) { return Addressed{WorkerKind::Replicator, order}; }
+
+    Answer operator()(const cluster::ServeMirror& e) const {
+        auto peer = e.peer_member ? api::ServeMirror::Peer::Member : api::ServeMirror::Peer::Absent;
+        return mirror(api::ServeMirror{module_id, e.epoch, e.decision, e.term, peer});
+    }
+    Answer operator()(const cluster::FollowMirror& e) const {
+        return mirror(api::FollowMirror{module_id, e.epoch, e.term, e.resync});
+    }
+    Answer operator()(const cluster::StartResync&) const { return mirror(api::StartResync{}); }
+    Answer operator()(const cluster::StopResync&) const { return mirror(api::StopResync{}); }
+    Answer operator()(const cluster::TellIn& e) const {
+        return mirror(
+            api::TellIn{to_hex(cluster::encode(e.decision)), e.decision.number, e.decision.id});
+    }
+    Answer operator()(const cluster::SealMirror& e) const {
+        return mirror(api::SealMirror{e.epoch});
+    }
+    Answer operator()(const cluster::MakeDurable& e) const {
+        return mirror(api::MakeDurable{e.token, e.hold});
+    }
+    Answer operator()(const cluster::DrainMirror&) const { return mirror(api::DrainMirror{}); }
+    Answer operator()(const cluster::ResumeMirror&) const { return mirror(api::ResumeMirror{}); }
+    Answer operator()(const cluster::AllowAcknowledge& e) const {
+        return mirror(api::AllowAcknowledge{e.decision});
+    }
+    Answer operator()(const cluster::FailHeld&) const { return mirror(api::FailHeld{}); }
+    Answer operator()(const cluster::HoldMirror&) const { return mirror(api::HoldMirror{}); }
+    Answer operator()(const cluster::HoldAddresses&) const {
+        return Addressed{WorkerKind::Vip, api::HoldAddresses{module.name, module.virtual_ips}};
+    }
+    Answer operator()(const cluster::DropAddresses&) const {
+        return Addressed{WorkerKind::Vip, api::DropAddresses{module.name}};
+    }
+    Answer operator()(const cluster::StartUnits&) const {
+        return Addressed{WorkerKind::Watchdog, api::StartUnits{module.name, module.units}};
+    }
+    Answer operator()(const cluster::StopUnits&) const {
+        return Addressed{WorkerKind::Watchdog, api::StopUnits{module.name, module.units}};
+    }
+    Answer operator()(const cluster::KillUnits&) const {
+        return Addressed{WorkerKind::Watchdog, api::KillUnits{module.name, module.units}};
+    }
+    template <typename Other>
+    Answer operator()(const Other&) const {
+        return std::nullopt;  // not one order: module.cc sees to it
+    }
+};
+
+struct ToEvent {
+    using Answer = std::optional<cluster::Event>;
+
+    Answer operator()(const api::MirrorOpened& f) const {
+        return cluster::MirrorOpened{f.marker == api::Marker::Valid,
+                                     f.marker == api::Marker::Absent,
+                                     f.detail,
+                                     f.serving,
+                                     f.following,
+                                     f.term};
+    }
+    Answer operator()(const api::MirrorFailed& f) const {
+        return cluster::MirrorFailed{f.code, f.text};
+    }
+    Answer operator()(const api::LocalCopyFailed& f) const {
+        return cluster::MirrorFailed{f.code, f.text};
+    }
+    Answer operator()(const api::MirrorServing& f) const {
+        return cluster::MirrorServing{f.term, f.decision};
+    }
+    Answer operator()(const api::StreamDown& f) const { return cluster::StreamDown{f.term}; }
+    Answer operator()(const api::AcknowledgementsStalled&) const {
+        return cluster::AcknowledgementsStalled{};
+    }
+    Answer operator()(const api::PeerCopyFailed& f) const {
+        return cluster::PeerCopyFailed{f.text};
+    }
+    Answer operator()(const api::JoinReady&) const { return cluster::JoinReady{}; }
+    Answer operator()(const api::ToldIn& f) const {
+        auto bytes = from_hex(f.decision);
+        auto decision = bytes ? cluster::decode_decision(*bytes)
+                              : Result<cluster::Decision>(fail("it is not hexadecimal"));
+        if (decision) return cluster::ToldIn{*decision};
+        io::log(io::Level::Error, "A word of the primary on the mirror stream cannot be read: " +
+                                      decision.error().text);
+        return std::nullopt;
+    }
+    Answer operator()(const api::Sealed& f) const { return cluster::Sealed{f.epoch}; }
+    Answer operator()(const api::MadeDurable& f) const { return cluster::MadeDurable{f.token}; }
+    Answer operator()(const api::Drained&) const { return cluster::Drained{}; }
+    Answer operator()(const api::FirstModification& f) const {
+        return cluster::FirstModification{f.decision};
+    }
+    Answer operator()(const api::HeldFailed&) const { return cluster::HeldFailed{}; }
+    Answer operator()(const api::MirrorClosed&) const { return cluster::MirrorClosed{}; }
+    Answer operator()(const api::AddressesHeld&) const { return cluster::AddressesHeld{}; }
+    Answer operator()(const api::AddressesDropped&) const { return cluster::AddressesDropped{}; }
+    Answer operator()(const api::UnitsStarted&) const { return cluster::UnitsStarted{}; }
+    Answer operator()(const api::UnitsStopped&) const { return cluster::UnitsStopped{}; }
+    Answer operator()(const api::UnitsGone&) const { return cluster::UnitsGone{}; }
+    Answer operator()(const api::UnitFailed& f) const {
+        return cluster::UnitFailed{f.unit, f.result};
+    }
+    template <typename Other>
+    Answer operator()(const Other&) const {
+        return std::nullopt;
+    }
+};
+
+}  // namespace
+
+std::optional<Addressed> translate(const cluster::Effect& effect,
+                                   const config::ModuleConfig& module, const Id128& module_id) {
+    return std::visit(ToOrder{module, module_id}, effect);
+}
+
+std::optional<cluster::Event> to_event(const api::Fact& fact) {
+    return std::visit(ToEvent{}, fact);
+}
+
+std::string error_name(const std::string& code) {
+    std::string name;
+    bool upper = true;
+    for (char c : code) {
+        if (c == '-') {
+            upper = true;
+            continue;
+        }
+        bool letter = c >= 'a' && c <= 'z';
+        name += upper && letter ? static_cast<char>(c - 'a' + 'A') : c;
+        upper = false;
+    }
+    return name;
+}
+
+api::MessageId message_id(const std::string& code) {
+    namespace m = api::message;
+    static const std::array<std::pair<const char*, api::MessageId>, 10> kIds{{
+        {"decision", m::kDecisionRecorded},
+        {"birth", m::kDecisionRecorded},
+        {"consented", m::kDecisionRecorded},
+        {"joined", m::kResyncDone},
+        {"restarting", m::kUnitFailed},
+        {"handing-over", m::kRestartBudgetSpent},
+        {"peer-copy-failed", m::kCopyFailed},
+        {"mirror-lost", m::kCopyFailed},
+        {"diverged", m::kSplitBrain},
+        {"forced", m::kOperatorForced},
+    }};
+    for (const auto& [known, id] : kIds) {
+        if (code == known) return id;
+    }
+    return m::kStateChanged;
+}
+
+std::string name_of(const cluster::Status& status) {
+    return std::string(cluster::name(status.state)) + " (" + cluster::name(status.readiness) + ")";
+}
+
+std::string policy_text(config::Policy policy) {
+    switch (policy) {
+        case config::Policy::Available:
+            return "without a witness: when the nodes cannot see each other both may serve; that "
+                   "is "
+                   "detected, and one version is given up";
+        case config::Policy::Safe:
+            return "without a witness: when the primary is lost a person promotes the secondary";
+    }
+    return "";
+}
+
+void fill_peer(NodeView& view, const std::optional<cluster::Report>& report, bool silent,
+               cluster::Node peer) {
+    view.seen = report.has_value() && !silent;
+    view.state = "unknown";
+    view.readiness = "unknown";
+    if (!report) return;
+    if (view.seen) {
+        view.state = report->state;
+        view.readiness = report->readiness;
+        view.reason_code = report->reason_code;
+        view.reason = report->reason;
+    }
+    if (!report->chain.empty()) {
+        view.epoch = report->chain.head().decision.number.value;
+        view.in_sync = report->chain.head().decision.in_sync.has(peer) && !report->outdated;
+    }
+}
+
+}  // namespace ha::clusterd

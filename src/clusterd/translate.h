@@ -1,0 +1,36 @@
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "api/message_ids.h"
+#include "api/worker.h"
+#include "clusterd/face.h"
+#include "core/cluster/machine.h"
+#include "core/config/config.h"
+
+// Between the machine's words (core/cluster/events.h), the workers' (api/worker.h) and people's.
+
+namespace ha::clusterd {
+
+struct Addressed {
+    api::WorkerKind kind;
+    api::Order order;
+};
+
+/// The order an effect means, for the effects that are one order to one worker.
+std::optional<Addressed> translate(const cluster::Effect& effect,
+                                   const config::ModuleConfig& module, const Id128& module_id);
+/// The event a fact means to the machine; none: it is not for the machine.
+std::optional<cluster::Event> to_event(const api::Fact& fact);
+
+/// "PeerNotReady" from "peer-not-ready": the last part of a D-Bus error name.
+std::string error_name(const std::string& code);
+api::MessageId message_id(const std::string& tell_code);
+/// "alone (transient)".
+std::string name_of(const cluster::Status& status);
+std::string policy_text(config::Policy policy);
+void fill_peer(NodeView& view, const std::optional<cluster::Report>& report, bool silent,
+               cluster::Node peer);
+
+}  // namespace ha::clusterd
