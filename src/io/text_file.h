@@ -13,7 +13,7 @@ namespace ha::io {
 /// it returns success the new text is on disk. A reader sees the old or the new one, never a part.
 Result<> write_text_durable(const std::string& path, std::string_view text, mode_t mode);
 
-/// Makes a directory and its parents; a mode is set on the last one, also if it was there.
+/// Makes a directory and its parents. The mode is for the last one if it was not there.
 Result<> make_directory(const std::string& path, mode_t mode);
 
 }  // namespace ha::io

@@ -36,6 +36,20 @@ int verify(X509_STORE_CTX* store, void*) noexcept {
     return 0;
 }
 
+/// Takes the first protocol of the client's that we know; a client that names none of them gets no
+/// connection.
+int choose_protocol(SSL*, const unsigned char** out, unsigned char* out_size,
+                    const unsigned char* in, unsigned int in_size, void*) noexcept {
+    for (unsigned int at = 0; at < in_size; at += 1U + in[at]) {
+        std::string_view offered(reinterpret_cast<const char*>(in + at + 1), in[at]);
+        if (offered != kControlProtocol && offered != kPairingProtocol) continue;
+        *out = in + at + 1;
+        *out_size = in[at];
+        return SSL_TLSEXT_ERR_OK;
+    }
+    return SSL_TLSEXT_ERR_ALERT_FATAL;
+}
+
 bool configure(SSL_CTX* context, const Identity& identity) {
     SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
     SSL_CTX_set_options(context, SSL_OP_NO_TICKET | SSL_OP_NO_COMPRESSION);
@@ -43,6 +57,7 @@ bool configure(SSL_CTX* context, const Identity& identity) {
                                   SSL_MODE_RELEASE_BUFFERS);
     SSL_CTX_set_verify(context, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, nullptr);
     SSL_CTX_set_cert_verify_callback(context, verify, nullptr);
+    SSL_CTX_set_alpn_select_cb(context, choose_protocol, nullptr);
     return SSL_CTX_set_min_proto_version(context, TLS1_3_VERSION) == 1 &&
            SSL_CTX_set_max_proto_version(context, TLS1_3_VERSION) == 1 &&
            SSL_CTX_set_num_tickets(context, 0) == 1 &&
@@ -83,6 +98,20 @@ Ssl TlsContext::new_ssl(TlsSide side, const std::optional<Fingerprint>& expected
 std::optional<Fingerprint> peer_fingerprint(const SSL* ssl) {
     auto certificate = SSL_is_init_finished(ssl) ? SSL_get0_peer_certificate(ssl) : nullptr;
     return certificate ? fingerprint_of(certificate) : std::nullopt;
+}
+
+void offer_protocol(SSL* ssl, std::string_view protocol) {
+    std::string wire(1, static_cast<char>(protocol.size()));
+    wire += protocol;
+    auto raw = reinterpret_cast<const unsigned char*>(wire.data());
+    HA_ASSERT(SSL_set_alpn_protos(ssl, raw, static_cast<unsigned int>(wire.size())) == 0);
+}
+
+std::string_view agreed_protocol(const SSL* ssl) {
+    const unsigned char* text = nullptr;
+    unsigned int size = 0;
+    SSL_get0_alpn_selected(ssl, &text, &size);
+    return {reinterpret_cast<const char*>(text), size};
 }
 
 bool export_key(SSL* ssl, std::string_view label, std::span<const std::byte> context,

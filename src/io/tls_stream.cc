@@ -46,6 +46,7 @@ class TlsStream::Engine : public std::enable_shared_from_this<Engine> {
     Callbacks& callbacks() { return callbacks_; }
     [[nodiscard]] const Fingerprint& peer() const { return peer_; }
     [[nodiscard]] bool ready() const { return state_ == State::Open; }
+    [[nodiscard]] std::string_view protocol() const { return agreed_protocol(ssl_.get()); }
     void set_frame_limit(std::size_t limit) { frame_limit_ = std::min(limit, kMaxFrame); }
 
   private:
@@ -72,6 +73,7 @@ class TlsStream::Engine : public std::enable_shared_from_this<Engine> {
     Fd fd_;
     Watch watch_;
     Timer limit_;
+    std::string where_;  // of a client: address and port, for messages
     State state_ = State::Connecting;
     bool abandoned_ = false;
     bool said_goodbye_ = false;
@@ -98,13 +100,14 @@ Result<> TlsStream::Engine::begin_connect(const Target& target) {
             return fail(system_text(("use this node's address " + target.local_address).c_str()));
         }
     }
+    offer_protocol(ssl_.get(), target.protocol);
     tune_socket(fd_.get(), kControlDeadAfter);
-    auto where = target.address + " port " + std::to_string(target.port);
+    where_ = target.address + " port " + std::to_string(target.port);
     if (::connect(fd_.get(), remote->get(), remote->size) != 0 && errno != EINPROGRESS) {
-        return fail(system_text(("reach " + where).c_str()));
+        return fail(system_text(("reach " + where_).c_str()));
     }
     limit_.arm(boot_now() + kHandshakeTimeout,
-               [this, where] { close_now("no answer from " + where + " within 3 s"); });
+               [this] { close_now("no answer from " + where_ + " within 3 s"); });
     return watch_.start(fd_.get(), EPOLLOUT, [this](std::uint32_t) { on_socket(); });
 }
 
@@ -137,7 +140,7 @@ void TlsStream::Engine::on_socket() {
         int code = 0;
         socklen_t size = sizeof code;
         getsockopt(fd_.get(), SOL_SOCKET, SO_ERROR, &code, &size);
-        if (code != 0) return close_now(std::strerror(code));
+        if (code != 0) return close_now("cannot reach " + where_ + ": " + std::strerror(code));
         begin_handshake();
     }
     if (state_ == State::Handshake) shake_hands();
@@ -337,6 +340,9 @@ const Fingerprint& TlsStream::peer() const {
 }
 bool TlsStream::ready() const {
     return engine_->ready();
+}
+std::string_view TlsStream::protocol() const {
+    return engine_->protocol();
 }
 bool TlsStream::export_secret(std::string_view label, std::span<const std::byte> context,
                               std::span<std::byte> out) {

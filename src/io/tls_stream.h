@@ -47,6 +47,7 @@ class TlsStream {
         std::uint16_t port = 0;
         std::string local_address;            // empty: whichever the system takes
         std::optional<Fingerprint> expected;  // nothing: any key; look at peer() in on_ready
+        std::string_view protocol = kControlProtocol;
     };
     /// Begins to connect; what goes wrong is told by on_closed.
     static std::unique_ptr<TlsStream> connect(Loop& loop, const TlsContext& context,
@@ -74,6 +75,8 @@ class TlsStream {
     /// From on_ready on.
     [[nodiscard]] const Fingerprint& peer() const;
     [[nodiscard]] bool ready() const;
+    /// From on_ready on: what the client wants (kControlProtocol, kPairingProtocol), or empty.
+    [[nodiscard]] std::string_view protocol() const;
     /// From on_ready on; see ha::io::export_key.
     bool export_secret(std::string_view label, std::span<const std::byte> context,
                        std::span<std::byte> out);

@@ -49,7 +49,11 @@ class TlsStreams : public testing::Test {
         ASSERT_TRUE(loop_.run());
     }
     TlsStream::Target target(std::optional<Fingerprint> expected) {
-        return {"127.0.0.1", port_, "127.0.0.1", expected};
+        TlsStream::Target out;
+        out.address = out.local_address = "127.0.0.1";
+        out.port = port_;
+        out.expected = expected;
+        return out;
     }
     std::function<void(std::string)> stop_with(std::string prefix) {
         return [this, prefix](const std::string& why) {
@@ -64,6 +68,7 @@ TEST_F(TlsStreams, FramesOfAllSizesArriveInOrder) {
     std::vector<std::size_t> arrived;
     serve_ = [&] {
         EXPECT_EQ(served_->peer(), b_.fingerprint());
+        EXPECT_EQ(served_->protocol(), kControlProtocol);
         return TlsStream::Callbacks{{}, [&](auto frame) { served_->send(frame); }, {}};
     };
     client_ = TlsStream::connect(loop_, at_b_, target(a_.fingerprint()),
@@ -139,7 +144,7 @@ TEST_F(TlsStreams, NobodyThereIsToldAndTheStreamMayGoInItsCallback) {
                                                              loop_.stop();
                                                          }});
     run();
-    EXPECT_EQ(seen_.back(), "Connection refused");
+    EXPECT_EQ(seen_.back(), "cannot reach 127.0.0.1 port 1: Connection refused");
 }
 
 TEST_F(TlsStreams, ASilentClientIsClosedAndManyDoNotPileUp) {
