@@ -2,6 +2,7 @@
 
 * Two nodes serve the same module (`primary` or `alone`) by their own word.
 * An address that clients use is on both nodes.
+* A unit of the application has processes on both nodes, if the scene names its units.
 
 Both are judged on what events report, and only if they last longer than a bound, for the reports
 of two nodes are not one picture. A node that is off counts for nothing; one that is frozen or
@@ -10,6 +11,8 @@ lets pass, by MONITOR = {...} or for a part of the play by `with lab.monitor.all
 
     two_servers   True where the policy `available` lets both serve (no witness, all links cut)
     servers_s     how long two servers may be seen, default 0.5
+    units         application units that may run on one node only, e.g. ["nginx.service"]
+    units_s       how long one may run on both, default 0.5
     addresses_s   how long an address may be on both, default 1.0
     thaw_s        how long a frozen node may take to step back once it goes on, default 3.0
 """
@@ -20,8 +23,20 @@ import time
 from . import sh
 
 SERVING = ("primary", "alone")
-DEFAULTS = {"two_servers": False, "servers_s": 0.5, "addresses_s": 1.0, "thaw_s": 3.0}
+DEFAULTS = {"two_servers": False, "servers_s": 0.5, "units": (), "units_s": 0.5,
+            "addresses_s": 1.0, "thaw_s": 3.0}
 STEP_S = 0.05
+
+
+def runs(node, unit):
+    """Whether a service of a node has processes, by its cgroup: nothing has to run in the node."""
+    above = node.cgroup() / "payload/system.slice"
+    if "@" in unit:
+        above /= "system-" + unit.split("@")[0].replace("-", "\\x2d") + ".slice"
+    try:
+        return "populated 1" in (above / unit / "cgroup.events").read_text(encoding="ascii")
+    except OSError:
+        return False
 
 
 class Monitor:
@@ -54,7 +69,7 @@ class Monitor:
     def look(self, now):
         counted = [node for node in self.stage.pair if self.counts(node, now)]
         seen = {} if len(counted) < 2 else {
-            **self.two_servers(counted), **self.two_holders(counted)}
+            **self.two_servers(counted), **self.two_holders(counted), **self.two_runs(counted)}
         for pattern in set(self.since) - set(seen):
             del self.since[pattern]
         for pattern, bound in seen.items():
@@ -97,6 +112,12 @@ class Monitor:
                 for node in nodes]
         return {f"address {address} held by {' and '.join(str(node) for node in nodes)}":
                 self.settings["addresses_s"] for address in set.intersection(*held)}
+
+    def two_runs(self, nodes):
+        if self.settings["two_servers"]:
+            return {}
+        return {f"{unit} runs on {' and '.join(str(node) for node in nodes)}": self.settings["units_s"]
+                for unit in self.settings["units"] if all(runs(node, unit) for node in nodes)}
 
     @contextlib.contextmanager
     def allowing(self, **settings):

@@ -155,7 +155,8 @@ class SqlRecording(Recording):
         for line in out.splitlines():
             client, number, count = line.split()
             rows[client, int(number)] = int(count)
-        confirmed, doubtful = self.words["confirmed"], self.words["in-doubt"]
+        confirmed = self.words["confirmed"]
+        doubtful = self.words["begin"] - confirmed - self.words["refused"]
         complaints = [("confirmed, but not there", confirmed - set(rows)),
                       ("there, but neither confirmed nor in doubt", set(rows) - confirmed - doubtful),
                       ("there more than once", {key for key, count in rows.items() if count > 1})]

@@ -51,6 +51,13 @@ def play(lab):
     say(two, "secondary")
     found.clear()
 
+    lab.step("an application on both")
+    with lab.monitor.allowing(units=["postgresql@15-main.service"]):
+        one.wait_for(lambda: found, deadline=3)
+        lab.expect("postgresql@15-main.service runs on node1 and node2" in found[0], found[0])
+        one.run("systemctl stop postgresql@15-main")
+    found.clear()
+
     lab.step("an address on both")
     one.run("ip addr add 10.77.0.50/24 dev eth0")
     two.run("ip addr add 10.77.0.50/24 dev eth0")
