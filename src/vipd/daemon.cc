@@ -1,0 +1,213 @@
+#include "vipd/daemon.h"
+
+#include <algorithm>
+#include <set>
+#include <utility>
+
+#include "io/clock.h"
+#include "io/log.h"
+#include "vipd/records.h"
+
+namespace ha::vipd {
+namespace {
+
+template <typename... Cases>
+struct Overloaded : Cases... {
+    using Cases::operator()...;
+};
+
+vip::Event event_of(const io::NetworkChange& change) {
+    if (const auto* link = std::get_if<io::LinkChange>(&change)) {
+        if (link->gone) return vip::LinkGone{link->index};
+        return vip::LinkSeen{link->index, link->name, link->up};
+    }
+    const auto& address = std::get<io::AddressChange>(change);
+    const vip::Ipv4 number{address.address};
+    if (address.gone) return vip::AddressGone{address.index, number};
+    return vip::AddressSeen{address.index, number, address.prefix};
+}
+
+}  // namespace
+
+Daemon::Daemon(io::Loop& loop, io::Netlink netlink)
+    : loop_(loop),
+      netlink_(std::move(netlink)),
+      monitor_(
+          loop, [this](const io::NetworkChange& it) { on_change(it); },
+          [this] {
+              if (auto done = dump(); !done)
+                  io::log(io::Level::Error,
+                          "The addresses of this node are unknown: " + done.error().text);
+          }),
+      clusterd_(loop, api::WorkerHello{.kind = api::WorkerKind::Vip, .module = ""},
+                {.on_order = [this](const api::Order& it) { on_order(it); },
+                 .on_connected = [] {},
+                 .on_disconnected =
+                     [](const std::string& reason) {
+                         io::log(io::Level::Info, "ha-clusterd is away (" + reason +
+                                                      "); addresses stay as they are.");
+                     }}),
+      timer_(loop) {}
+
+Result<> Daemon::start() {
+    for (const auto& record : recall()) step(vip::LeftoverFound{record.module, record.vip});
+    if (auto done = monitor_.start(); !done) return done;
+    if (auto done = dump(); !done) return done;
+    clusterd_.start();
+    return {};
+}
+
+Result<> Daemon::dump() {
+    step(vip::DumpBegun{});
+    auto done = netlink_.dump([this](const io::NetworkChange& it) { step(event_of(it)); });
+    if (done) step(vip::DumpEnded{});
+    return done;
+}
+
+void Daemon::on_change(const io::NetworkChange& change) {
+    step(event_of(change));
+}
+
+void Daemon::on_order(const api::Order& order) {
+    if (const auto* it = std::get_if<api::HoldAddresses>(&order))
+        hold(*it);
+    else if (const auto* drop = std::get_if<api::DropAddresses>(&order))
+        step(vip::DropOrdered{drop->module});
+    else
+        io::log(io::Level::Warning, "An order that is not for ha-vipd was ignored.");
+}
+
+void Daemon::hold(const api::HoldAddresses& order) {
+    vip::HoldOrdered event{order.module, {}};
+    for (const auto& text : order.addresses) {
+        auto parsed = vip::Vip::parse(text);
+        if (!parsed) {
+            tell_failure({order.module, parsed.error().text});
+            return;
+        }
+        event.vips.push_back(*parsed);
+    }
+    step(event);
+}
+
+// The kernel answers while effects are carried out; the machine hears of it after them.
+void Daemon::step(const vip::Event& event) {
+    std::vector<vip::Event> events{event};
+    while (!events.empty()) {
+        for (const auto& each : std::exchange(events, {})) {
+            std::vector<vip::Effect> effects;
+            holder_.step(io::boot_now(), each, effects);
+            for (const auto& effect : effects) perform(effect);
+        }
+        events = std::exchange(answers_, {});
+    }
+    settle();
+}
+
+void Daemon::settle() {
+    listen_where_held();
+    const auto deadline = holder_.next_deadline();
+    if (deadline)
+        timer_.arm(*deadline, [this] { step(vip::TimePassed{}); });
+    else
+        timer_.cancel();
+}
+
+void Daemon::perform(const vip::Effect& effect) {
+    std::visit(
+        Overloaded{
+            [&](const vip::AddAddress& it) { add(it); },
+            [&](const vip::RemoveAddress& it) { remove(it); },
+            [&](const vip::Announce& it) { announce(it); },
+            [&](const vip::ForgetAddress& it) { forget(it.address); },
+            [&](const vip::ReportHeld& it) { clusterd_.send(api::AddressesHeld{it.module}); },
+            [&](const vip::ReportDropped& it) { clusterd_.send(api::AddressesDropped{it.module}); },
+            [&](const vip::ReportFailed& it) { tell_failure(it); },
+            [&](const vip::TellConflict& it) { tell_conflict(it); },
+        },
+        effect);
+}
+
+void Daemon::add(const vip::AddAddress& effect) {
+    auto placed = effect.vip;
+    placed.interface = effect.link;
+    auto done = remember({effect.module, placed});
+    if (done)
+        done = netlink_.add_address(effect.index, placed.address.number, placed.prefix,
+                                    effect.prefix_route);
+    if (!done) {
+        answers_.push_back(vip::ChangeFailed{
+            placed.address, "cannot add " + placed.text() + ": " + done.error().text});
+        return;
+    }
+    answers_.push_back(vip::AddressSeen{effect.index, placed.address, placed.prefix});
+    io::log(io::Level::Info, api::message::kAddressTaken, {{"HAMIRROR_MODULE", effect.module}},
+            "Module " + effect.module + ": " + placed.text() + " is on this node.");
+}
+
+void Daemon::remove(const vip::RemoveAddress& effect) {
+    auto done = netlink_.remove_address(effect.index, effect.address.number, effect.prefix);
+    if (!done) {
+        answers_.push_back(vip::ChangeFailed{
+            effect.address, "cannot remove " + effect.address.text() + ": " + done.error().text});
+        return;
+    }
+    answers_.push_back(vip::AddressGone{effect.index, effect.address});
+    io::log(io::Level::Info, api::message::kAddressDropped, {},
+            "The address " + effect.address.text() + " is no longer on this node.");
+}
+
+// Nothing but the announcement is lost if the link cannot send: the next one is near.
+void Daemon::announce(const vip::Announce& effect) {
+    listen_where_held();
+    auto link = arp_.find(effect.index);
+    if (link == arp_.end()) return;
+    auto done = link->second->announce(effect.address.number);
+    if (done && effect.first) done = link->second->probe(effect.address.number);
+    if (!done)
+        io::log(io::Level::Debug, effect.address.text() + " not announced: " + done.error().text);
+}
+
+void Daemon::tell_conflict(const vip::TellConflict& effect) {
+    const auto address = effect.address.text();
+    io::log(io::Level::Warning, api::message::kAddressConflict,
+            {{"HAMIRROR_MODULE", effect.module}, {"HAMIRROR_MAC", effect.mac}},
+            "Module " + effect.module + ": another machine (" + effect.mac + ") uses " + address +
+                "; this node serves the module, keeps the address and announces it again.");
+}
+
+void Daemon::tell_failure(const vip::ReportFailed& effect) {
+    io::log(io::Level::Error, "Module " + effect.module + ": " + effect.text + ".");
+    clusterd_.send(api::AddressesFailed{effect.module, effect.text});
+}
+
+// Posted: a step may close the very socket that is being read.
+void Daemon::on_claim(int index, const io::ArpClaim& claim) {
+    const vip::Ipv4 address{claim.address};
+    const auto held = holder_.held();
+    if (std::find(held.begin(), held.end(), std::pair{address, index}) == held.end()) return;
+    loop_.post([this, address, mac = claim.mac] {
+        step(vip::ConflictSeen{address, io::text_of(mac)});
+    });
+}
+
+// One ARP socket for each link that carries one of our addresses. Links without Ethernet addresses
+// have no ARP and need none.
+void Daemon::listen_where_held() {
+    std::set<int> wanted;
+    std::string status;
+    for (const auto& [address, index] : holder_.held()) {
+        wanted.insert(index);
+        status += " " + address.text();
+    }
+    std::erase_if(arp_, [&](const auto& link) { return wanted.count(link.first) == 0; });
+    for (int index : wanted) {
+        if (arp_.count(index) != 0) continue;
+        auto link = std::make_unique<io::ArpLink>(
+            loop_, [this, index](const io::ArpClaim& claim) { on_claim(index, claim); });
+        if (link->open(index)) arp_[index] = std::move(link);
+    }
+    io::notify_status(status.empty() ? "No virtual address is here." : "Here:" + status);
+}
+
+}  // namespace ha::vipd

@@ -1,0 +1,49 @@
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+
+#include "api/worker.h"
+#include "core/vip/holder.h"
+#include "io/arp.h"
+#include "io/loop.h"
+#include "io/netlink.h"
+#include "io/worker_link.h"
+
+namespace ha::vipd {
+
+/// ha-vipd: the holder, between clusterd's orders and the kernel. Without clusterd it goes on
+/// holding what was ordered.
+class Daemon {
+  public:
+    Daemon(io::Loop& loop, io::Netlink netlink);
+    Result<> start();
+
+  private:
+    void on_order(const api::Order& order);
+    void hold(const api::HoldAddresses& order);
+    void on_change(const io::NetworkChange& change);
+    void on_claim(int index, const io::ArpClaim& claim);
+    Result<> dump();
+    void step(const vip::Event& event);
+    void settle();
+    void perform(const vip::Effect& effect);
+    void add(const vip::AddAddress& effect);
+    void remove(const vip::RemoveAddress& effect);
+    void announce(const vip::Announce& effect);
+    void tell_conflict(const vip::TellConflict& effect);
+    void tell_failure(const vip::ReportFailed& effect);
+    void listen_where_held();
+
+    io::Loop& loop_;
+    io::Netlink netlink_;
+    io::NetworkMonitor monitor_;
+    io::WorkerClient clusterd_;
+    io::Timer timer_;
+    vip::Holder holder_;
+    std::vector<vip::Event> answers_;  // of the kernel, to what the last step asked of it
+    std::map<int, std::unique_ptr<io::ArpLink>> arp_;
+};
+
+}  // namespace ha::vipd

@@ -1,0 +1,25 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "core/vip/address.h"
+
+namespace ha::vipd {
+
+inline constexpr const char* kRecordDirectory = "/run/hamirror/vip";
+
+/// An address this daemon has added and not yet removed, in a file of its own, written before the
+/// kernel is asked: after a crash it says what is ours. In /run, because a reboot removes both.
+struct Record {
+    std::string module;
+    vip::Vip vip;  // with the interface it was added to
+};
+
+Result<> remember(const Record& record, const std::string& directory = kRecordDirectory);
+void forget(vip::Ipv4 address, const std::string& directory = kRecordDirectory);
+/// A file whose content cannot be read still names its address.
+std::vector<Record> recall(const std::string& directory = kRecordDirectory);
+
+}  // namespace ha::vipd
