@@ -6,7 +6,6 @@
 
 #include "io/clock.h"
 #include "io/log.h"
-#include "vipd/records.h"
 
 namespace ha::vipd {
 namespace {
@@ -29,8 +28,9 @@ vip::Event event_of(const io::NetworkChange& change) {
 
 }  // namespace
 
-Daemon::Daemon(io::Loop& loop, io::Netlink netlink)
+Daemon::Daemon(io::Loop& loop, io::Netlink netlink, Places places)
     : loop_(loop),
+      places_(std::move(places)),
       netlink_(std::move(netlink)),
       monitor_(
           loop, [this](const io::NetworkChange& it) { on_change(it); },
@@ -46,11 +46,13 @@ Daemon::Daemon(io::Loop& loop, io::Netlink netlink)
                      [](const std::string& reason) {
                          io::log(io::Level::Info, "ha-clusterd is away (" + reason +
                                                       "); addresses stay as they are.");
-                     }}),
+                     }},
+                places_.socket),
       timer_(loop) {}
 
 Result<> Daemon::start() {
-    for (const auto& record : recall()) step(vip::LeftoverFound{record.module, record.vip});
+    for (const auto& record : recall(places_.records))
+        step(vip::LeftoverFound{record.module, record.vip});
     if (auto done = monitor_.start(); !done) return done;
     if (auto done = dump(); !done) return done;
     clusterd_.start();
@@ -119,7 +121,7 @@ void Daemon::perform(const vip::Effect& effect) {
             [&](const vip::AddAddress& it) { add(it); },
             [&](const vip::RemoveAddress& it) { remove(it); },
             [&](const vip::Announce& it) { announce(it); },
-            [&](const vip::ForgetAddress& it) { forget(it.address); },
+            [&](const vip::ForgetAddress& it) { forget(it.address, places_.records); },
             [&](const vip::ReportHeld& it) { clusterd_.send(api::AddressesHeld{it.module}); },
             [&](const vip::ReportDropped& it) { clusterd_.send(api::AddressesDropped{it.module}); },
             [&](const vip::ReportFailed& it) { tell_failure(it); },
@@ -131,7 +133,7 @@ void Daemon::perform(const vip::Effect& effect) {
 void Daemon::add(const vip::AddAddress& effect) {
     auto placed = effect.vip;
     placed.interface = effect.link;
-    auto done = remember({effect.module, placed});
+    auto done = remember({effect.module, placed}, places_.records);
     if (done)
         done = netlink_.add_address(effect.index, placed.address.number, placed.prefix,
                                     effect.prefix_route);

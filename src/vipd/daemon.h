@@ -10,6 +10,7 @@
 #include "io/loop.h"
 #include "io/netlink.h"
 #include "io/worker_link.h"
+#include "vipd/records.h"
 
 namespace ha::vipd {
 
@@ -17,7 +18,7 @@ namespace ha::vipd {
 /// holding what was ordered.
 class Daemon {
   public:
-    Daemon(io::Loop& loop, io::Netlink netlink);
+    Daemon(io::Loop& loop, io::Netlink netlink, Places places = {});
     Result<> start();
 
   private:
@@ -37,6 +38,7 @@ class Daemon {
     void listen_where_held();
 
     io::Loop& loop_;
+    Places places_;
     io::Netlink netlink_;
     io::NetworkMonitor monitor_;
     io::WorkerClient clusterd_;

@@ -8,7 +8,6 @@
 #include "io/log.h"
 #include "io/netlink.h"
 #include "io/systemd.h"
-#include "vipd/records.h"
 
 namespace ha::vipd {
 namespace {
@@ -26,8 +25,8 @@ bool being_restarted() {
 
 }  // namespace
 
-int drop_all() {
-    const auto records = recall();
+int drop_all(const Places& places) {
+    const auto records = recall(places.records);
     if (records.empty() || being_restarted()) return 0;
     auto netlink = io::Netlink::open();
     if (!netlink) {
@@ -44,7 +43,7 @@ int drop_all() {
             if (auto gone = netlink->remove_address(it.index, it.address, it.prefix); !gone)
                 done = gone;
         }
-        if (done) forget(record.vip.address);
+        if (done) forget(record.vip.address, places.records);
     }
     if (!done) io::log(io::Level::Error, "A virtual address was left behind: " + done.error().text);
     return done ? 0 : 1;

@@ -5,9 +5,17 @@
 #include <cerrno>
 #include <cstring>
 
+#include "io/clock.h"
 #include "io/unit_group.h"
 
 namespace ha::watchdog {
+namespace {
+
+// The kernel tells a second change within 10 ms only after these 10 ms, and not at all if systemd
+// has removed the group by then: while processes are left, events are not all there is.
+constexpr auto kLookAgain = 10ms;
+
+}  // namespace
 
 void Groups::kill(const std::string& unit) {
     auto& group = groups_[unit];
@@ -54,6 +62,10 @@ void Groups::look_soon(const std::string& unit) {
     });
 }
 
+void Groups::look_at_all() {
+    for (const auto& [unit, group] : groups_) look_soon(unit);
+}
+
 void Groups::look(Group& group) {
     const auto unit = group.unit;
     auto populated = group.path.empty() ? Result<bool>(false) : io::group_populated(group.path);
@@ -61,6 +73,8 @@ void Groups::look(Group& group) {
         callbacks_.on_trouble(unit, populated.error().text);
         return;
     }
+    if (*populated && !look_again_.armed())
+        look_again_.arm(io::boot_now() + kLookAgain, [this] { look_at_all(); });
     if (*populated == group.populated) return;
     group.populated = *populated;
     if (*populated)

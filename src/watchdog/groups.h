@@ -23,7 +23,10 @@ class Groups {
     };
 
     Groups(io::Loop& loop, Callbacks callbacks)
-        : loop_(loop), callbacks_(std::move(callbacks)), alive_(std::make_shared<bool>(true)) {}
+        : loop_(loop),
+          callbacks_(std::move(callbacks)),
+          look_again_(loop),
+          alive_(std::make_shared<bool>(true)) {}
 
     /// SIGKILL to all of the unit now, and from here on both callbacks whenever the group changes.
     void kill(const std::string& unit);
@@ -42,9 +45,11 @@ class Groups {
     void watch(Group& group);
     void look(Group& group);
     void look_soon(const std::string& unit);
+    void look_at_all();
 
     io::Loop& loop_;
     Callbacks callbacks_;
+    io::Timer look_again_;
     std::shared_ptr<bool> alive_;
     std::map<std::string, std::unique_ptr<Group>> groups_;
 };

@@ -79,7 +79,7 @@ def play(lab):
     for unit, text in OWN.items():
         node.put(f"/etc/systemd/system/{unit}", text)
     node.run([console.INSIDE, "gate", MODULE, *UNITS])
-    node.run("systemctl daemon-reload; systemctl enable -q postgresql.service lab.socket lab.timer"
+    node.run("systemctl stop postgresql@15-main postgresql; systemctl daemon-reload; systemctl enable -q postgresql.service lab.socket lab.timer"
              " lab.path")
     lab.expect(gated(node), "every unit carries the gate")
     refused_by_hand(lab, node)

@@ -1,0 +1,173 @@
+// ha-vipd against a real kernel: a network namespace of its own with two ends of a cable, "here"
+// (ours) and "there" (whoever listens). Needs root.
+#include "vipd/daemon.h"
+
+#include <gtest/gtest.h>
+#include <sched.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <iostream>
+
+#include "io/clock.h"
+#include "vipd/drop_all.h"
+
+namespace ha::vipd {
+namespace {
+
+const vip::Ipv4 kAddress = *vip::Ipv4::parse("192.0.2.10");
+
+bool shell(const std::string& line) {
+    return std::system(line.c_str()) == 0;
+}
+
+class VipDaemon : public testing::Test {
+  protected:
+    void SetUp() override {
+        if (geteuid() != 0 || unshare(CLONE_NEWNET) != 0) {
+            std::cerr << "SKIPPED: ha-vipd is not tested against the kernel without root\n";
+            GTEST_SKIP();
+        }
+        ASSERT_TRUE(
+            shell("ip link add here type veth peer name there && ip link set lo up &&"
+                  " ip addr add 192.0.2.1/24 dev here && ip link set here up &&"
+                  " ip link set there up"));
+        char name[] = "/tmp/vipd-test-XXXXXX";
+        directory_ = mkdtemp(name);
+        places_ = {directory_ + "/socket", directory_ + "/records"};
+    }
+    void TearDown() override { std::filesystem::remove_all(directory_); }
+
+    void serve() {
+        server_.emplace(loop_, io::WorkerServer::Callbacks{
+                                   [this](io::WorkerId id, const api::Fact& it) { fact(id, it); },
+                                   [](io::WorkerId, const std::string&) {}});
+        ASSERT_TRUE(server_->listen(places_.socket));
+    }
+    void start() {
+        daemon_.emplace(loop_, std::move(*io::Netlink::open()), places_);
+        ASSERT_TRUE(daemon_->start());
+    }
+    void listen_there() { ASSERT_TRUE(there_.open(static_cast<int>(if_nametoindex_of("there")))); }
+    static unsigned if_nametoindex_of(const std::string& name) {
+        unsigned index = 0;
+        EXPECT_TRUE(io::Netlink::open()->dump([&](const io::NetworkChange& it) {
+            const auto* link = std::get_if<io::LinkChange>(&it);
+            if (link != nullptr && link->name == name) index = static_cast<unsigned>(link->index);
+        }));
+        return index;
+    }
+    static bool has_address() {
+        bool found = false;
+        EXPECT_TRUE(io::Netlink::open()->dump([&](const io::NetworkChange& it) {
+            const auto* address = std::get_if<io::AddressChange>(&it);
+            found = found || (address != nullptr && address->address == kAddress.number);
+        }));
+        return found;
+    }
+    void fact(io::WorkerId id, const api::Fact& it) {
+        worker_ = id;
+        facts_.push_back(it.index());
+    }
+    template <typename Fact>
+    [[nodiscard]] bool told() const {
+        const auto index = api::Fact(Fact{}).index();
+        return std::find(facts_.begin(), facts_.end(), index) != facts_.end();
+    }
+    // Runs until `true_now`, looked at after every event and every 10 ms.
+    Duration run_until(const std::function<bool()>& true_now, Duration limit = 3s) {
+        const auto began = io::boot_now();
+        while (!true_now() && io::boot_now() < began + limit) {
+            EXPECT_GE(sd_event_run(loop_.raw(), 10'000), 0);
+        }
+        EXPECT_TRUE(true_now()) << "not within the limit";
+        return io::boot_now() - began;
+    }
+    void bring_up() {
+        serve();
+        listen_there();
+        start();
+        run_until([&] { return told<api::WorkerHello>(); });
+        server_->send(worker_, api::HoldAddresses{"db", {"192.0.2.10/24"}});
+        run_until([&] { return told<api::AddressesHeld>(); });
+        run_until([&] { return claims_ >= 4; });
+    }
+
+    io::Loop loop_;
+    std::string directory_;
+    Places places_;
+    std::optional<io::WorkerServer> server_;
+    std::optional<Daemon> daemon_;
+    io::WorkerId worker_;
+    std::vector<std::size_t> facts_;
+    int claims_ = 0;
+    io::ArpLink there_{loop_, [this](const io::ArpClaim& claim) {
+                           if (claim.address == kAddress.number) ++claims_;
+                       }};
+};
+
+TEST_F(VipDaemon, HoldsAnnouncesDefendsAndDrops) {
+    bring_up();
+    EXPECT_TRUE(has_address());
+    EXPECT_TRUE(std::filesystem::exists(places_.records + "/192.0.2.10"));
+    EXPECT_TRUE(shell("ip -o addr show dev here | grep -q '192.0.2.10/24.*noprefixroute'"));
+
+    EXPECT_TRUE(shell("ip addr del 192.0.2.10/24 dev here"));
+    EXPECT_LT(run_until([] { return has_address(); }), 500ms);
+
+    claims_ = 0;
+    EXPECT_TRUE(there_.announce(kAddress.number));
+    EXPECT_LT(run_until([&] { return claims_ > 0; }), 1s);
+
+    server_->send(worker_, api::DropAddresses{"db"});
+    run_until([&] { return told<api::AddressesDropped>(); });
+    EXPECT_FALSE(has_address());
+    EXPECT_FALSE(std::filesystem::exists(places_.records + "/192.0.2.10"));
+
+    EXPECT_TRUE(shell("ip addr add 192.0.2.10/24 dev here"));
+    EXPECT_LT(run_until([] { return !has_address(); }), 500ms);
+}
+
+TEST_F(VipDaemon, ALinkThatComesBackIsAnnounced) {
+    bring_up();
+    EXPECT_TRUE(shell("ip link set there down"));
+    run_until([&, until = io::boot_now() + 100ms] { return io::boot_now() > until; });
+    claims_ = 0;
+    EXPECT_TRUE(shell("ip link set there up"));
+    EXPECT_LT(run_until([&] { return claims_ > 0; }), 1s);
+}
+
+TEST_F(VipDaemon, WhatACrashLeftGoesWithoutAnOrder) {
+    bring_up();
+    daemon_.reset();
+    server_.reset();
+    EXPECT_TRUE(has_address());
+    start();
+    const auto took = run_until([] { return !has_address(); });
+    EXPECT_GT(took, 1900ms);
+    EXPECT_LT(took, 2500ms);
+}
+
+TEST_F(VipDaemon, WhatARestartLeftIsAdopted) {
+    bring_up();
+    daemon_.reset();
+    facts_.clear();
+    start();
+    run_until([&] { return told<api::WorkerHello>(); });
+    server_->send(worker_, api::HoldAddresses{"db", {"192.0.2.10/24"}});
+    run_until([&] { return told<api::AddressesHeld>(); });
+    run_until([until = io::boot_now() + 2200ms] { return io::boot_now() > until; });
+    EXPECT_TRUE(has_address());
+}
+
+TEST_F(VipDaemon, DropAllLeavesNothing) {
+    bring_up();
+    daemon_.reset();
+    EXPECT_EQ(drop_all(places_), 0);
+    EXPECT_FALSE(has_address());
+    EXPECT_TRUE(std::filesystem::is_empty(places_.records));
+}
+
+}  // namespace
+}  // namespace ha::vipd
