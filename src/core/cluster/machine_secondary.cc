@@ -70,10 +70,13 @@ void Machine::secondary_report(const Event& event) {
         return flush(false);
     }
     if (stops_together_ && flagged && report.stopped_together == head().id) return close_now();
-    // A primary that says it does not serve cannot begin to without our consent.
-    bool gave_up = report.activity == Activity::Waiting || report.activity == Activity::Opening ||
-                   report.activity == Activity::Stopped;
-    if (gave_up && !flagged && settings_.automatic_failover) seal();
+    // A primary that says it waits or is stopped cannot begin to serve without our consent. One
+    // that is opening can: its clusterd was restarted and may find the application served all the
+    // while.
+    bool gave_up = report.activity == Activity::Waiting || report.activity == Activity::Stopped;
+    if (!gave_up || flagged) return;
+    if (settings_.automatic_failover) return seal();
+    enter_waiting();  // both elect: its primary leads again unless power was lost there
 }
 
 void Machine::secondary_durable(const Event& event) {
