@@ -60,6 +60,7 @@ void Module::begin() {
     std::vector<cluster::Effect> effects;
     machine_.begin(io::boot_now(), effects);
     queue(std::move(effects));
+    told(monitor_.evidence(io::boot_now()));  // a peer that is not there is missed from now on
 }
 
 void Module::workers_ready() {

@@ -25,7 +25,8 @@ struct SwapRequested {};
 struct PeerReported {
     Report report;
 };
-/// No evidence of life for silent_after (or the peer counts as silent, see 2-safety).
+/// No evidence of life for silent_after (or the peer counts as silent, see 2-safety); counted from
+/// the beginning of this process if there never was any. Nothing else is silence.
 struct PeerSilent {};
 /// No evidence for take_after. Always after PeerSilent.
 struct PeerOverdue {};

@@ -1,5 +1,8 @@
 #include "core/cluster/machine.h"
 
+#include <algorithm>
+#include <utility>
+
 #include "base/assert.h"
 #include "core/cluster/machine_table.h"
 
@@ -9,7 +12,8 @@ Machine::Machine(Settings settings, Record record, Id128 boot, Id128 seed)
     : settings_(std::move(settings)),
       record_(std::move(record)),
       boot_(boot),
-      random_{seed.high, seed.low | 1} {}
+      random_{seed.high, seed.low | 1},
+      attempt_(seed.high >> 1) {}
 
 void Machine::begin(Instant now, std::vector<Effect>& effects) {
     now_ = now;
@@ -23,6 +27,12 @@ void Machine::begin(Instant now, std::vector<Effect>& effects) {
         record_.open_boot = Id128{};
         persist();
     }
+    if (record_.wanted) {
+        // Not "stopped": the application may run all the while, and the peer would take over.
+        awaiting_workers_ = true;
+        enter(Phase::Opening);
+        wait_for("opening", "Waiting for the workers of this node.");
+    }
     report_if_changed();
     effects_ = nullptr;
 }
@@ -30,7 +40,7 @@ void Machine::begin(Instant now, std::vector<Effect>& effects) {
 void Machine::workers_ready(Instant now, std::vector<Effect>& effects) {
     now_ = now;
     effects_ = &effects;
-    if (record_.wanted && phase_ == Phase::Stopped) open_now();
+    if (std::exchange(awaiting_workers_, false) && phase_ == Phase::Opening) open_now();
     report_if_changed();
     effects_ = nullptr;
 }
@@ -40,9 +50,11 @@ void Machine::step(Instant now, const Event& event, std::vector<Effect>& effects
     effects_ = &effects;
     if (const auto* reported = std::get_if<PeerReported>(&event)) {
         contact_ = true;
+        silent_ = false;
         peer_report_ = reported->report;
     } else if (std::holds_alternative<PeerSilent>(event)) {
         contact_ = false;
+        silent_ = true;
     }
     Handler handler = Table::kHandlers[static_cast<std::size_t>(phase_)][event.index()];
     (this->*handler)(event);
@@ -107,10 +119,19 @@ void Machine::open_now() {
     wait_for("opening", "The mirror is being mounted.");
 }
 
+/// A node that heard of the module before its own tree was ever part of it: an unmarked tree is
+/// what it must have, and may become a resync target.
+bool Machine::never_held_data() const {
+    const auto& entries = record_.chain.entries();
+    return std::none_of(entries.begin(), entries.end(), [this](const ChainEntry& entry) {
+        return entry.decision.in_sync.has(self());
+    });
+}
+
 void Machine::opened(const Event& event) {
+    if (awaiting_workers_) return;
     const auto& fact = std::get<MirrorOpened>(event);
-    bool unborn = record_.module_id.none();
-    marker_valid_ = fact.marker_valid || (unborn && fact.marker_absent);
+    marker_valid_ = fact.marker_valid || (fact.marker_absent && never_held_data());
     if (!marker_valid_) {
         enter(Phase::Waiting);
         emit(HoldMirror{});
@@ -123,13 +144,23 @@ void Machine::opened(const Event& event) {
     if (fact.serving && ours && head().primary == self()) {
         return promote(head().in_sync.has(peer()), fact.term);
     }
-    if (fact.serving) return demote();
     if (fact.following && ours && head().in_sync.has(peer())) {
         term_ = fact.term;
         reason_ = {};
         return enter(Phase::Secondary);
     }
+    // Whatever an earlier process of clusterd left running here: it is nobody's now.
+    if (fact.serving || std::exchange(left_overs_, false)) return demote();
     enter_waiting();
+}
+
+void Machine::opening_stop(const Event& event) {
+    if (!left_overs_) return close(event);
+    wanted_again_ = std::get<StopRequested>(event).shutdown;
+    goal_ = Goal::Stop;
+    awaiting_workers_ = false;
+    demote();
+    held_failed_ = true;  // the mirror may not be there to say so; closing it fails them too
 }
 
 void Machine::open_failed(const Event& event) {
@@ -191,11 +222,25 @@ void Machine::closed(const Event&) {
 void Machine::first_modification(const Event& event) {
     const auto& fact = std::get<FirstModification>(event);
     if (record_.chain.empty() || fact.decision != head().id) return;
+    // A joiner that has not recorded that it is in would not lead after our power loss, and what
+    // only our kernels held would be gone: nothing is promised under the decision before.
+    bool named = head().in_sync.has(peer());
+    if (named && !peer_knows()) {
+        first_waits_ = true;
+        return;
+    }
+    first_waits_ = false;
     if (!record_.chain.head().used) {
         record_.chain.mark_used(fact.decision);
         persist();
     }
     emit(AllowAcknowledge{fact.decision});
+}
+
+/// The other node has recorded our head, and that it is in.
+bool Machine::peer_knows() const {
+    return peer_report_ && !peer_report_->outdated && !peer_report_->chain.empty() &&
+           peer_report_->chain.head().decision.id == head().id;
 }
 
 // ---- learning from the peer, and consenting

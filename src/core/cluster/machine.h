@@ -116,6 +116,8 @@ class Machine {
     void open(const Event& event);
     void open_now();
     void opened(const Event& event);
+    [[nodiscard]] bool never_held_data() const;
+    void opening_stop(const Event& event);
     void open_failed(const Event& event);
     void note_report(const Event& event);
     void close(const Event& event);
@@ -127,6 +129,7 @@ class Machine {
     void waiting_report(const Event& event);
     void waiting_silent(const Event& event);
     void waiting_deadline(const Event& event);
+    void waiting_durable(const Event& event);
     void mirror_lost(const Event& event);
     void enter_waiting();
     void evaluate();
@@ -234,6 +237,7 @@ class Machine {
     [[nodiscard]] bool in_sync_self() const;
     [[nodiscard]] Activity activity() const;
     [[nodiscard]] bool peer_fits() const;
+    [[nodiscard]] bool peer_knows() const;
 
     Settings settings_;
     Record record_;
@@ -248,14 +252,17 @@ class Machine {
     bool boot_wait_over_ = false;
 
     // what is known of the other node
-    bool contact_ = false;
+    bool contact_ = false;  // its last report is its present view
+    bool silent_ = false;   // PeerSilent came; neither: this process has just begun
     std::optional<Report> peer_report_;
 
     // this node's workers
+    bool left_overs_ = true;         // units and addresses of an earlier process may be there
+    bool awaiting_workers_ = false;  // begin() found the module wanted; workers_ready() opens it
     bool marker_valid_ = false;
     Id128 term_;
     std::uint64_t flush_token_ = 0;
-    std::uint64_t attempt_ = 0;
+    std::uint64_t attempt_;  // begins anywhere: an earlier process's numbers must not come again
     bool units_gone_ = false;
     bool addresses_gone_ = false;
     bool held_failed_ = false;
@@ -263,7 +270,8 @@ class Machine {
     // while serving
     Peer peer_ = Peer::Absent;
     Shrink shrink_ = Shrink::None;
-    bool evict_ = false;  // the peer must leave S even if it looks well again
+    bool first_waits_ = false;  // the first acknowledgement, until the peer has recorded our head
+    bool evict_ = false;        // the peer must leave S even if it looks well again
     std::uint64_t rebuilt_attempt_ = 0;
 
     // while deciding
@@ -275,9 +283,11 @@ class Machine {
     bool stops_together_ =
         false;  // R13: the flag is ours, the mirror closes once the primary has it
     bool waiting_as_source_ =
-        false;                   // start --as-source, to be carried out once the mirror is open
-    bool wanted_again_ = false;  // the stop under way is the system's, not the operator's
-    Reason stop_reason_;         // why this node stopped by itself (restart budget)
+        false;                    // start --as-source, to be carried out once the mirror is open
+    bool wanted_again_ = false;   // the stop under way is the system's, not the operator's
+    Reason stop_reason_;          // why this node stopped by itself (restart budget)
+    bool copy_flushing_ = false;  // while waiting: the flush before this node leads
+    bool copy_durable_ = false;
     bool swap_wanted_ = false;
 
     // of the step under way

@@ -23,12 +23,12 @@ void Machine::promote(bool peer_member, Id128 term) {
     goal_ = Goal::None;
     peer_ = peer_member ? Peer::Member : Peer::Absent;
     shrink_ = Shrink::None;
-    evict_ = false;
+    evict_ = first_waits_ = false;
     rebuilt_attempt_ = 0;
     emit(ServeMirror{head().number, head().id, term_, peer_member});
     enter(Phase::Promoting);
     wait_for("starting", "The mirror, the addresses and the application are being started.");
-    if (peer_member && !contact_) begin_shrink();
+    if (peer_member && silent_) begin_shrink();
 }
 
 void Machine::mirror_serving(const Event& event) {
@@ -85,10 +85,7 @@ void Machine::serving_report(const Event& event) {
         return settle_shrink(Confirmation::PeerConsent);
     }
     if (learn(report)) return demote();
-    if (!report.chain.empty() &&
-        relation(record_.chain, report.chain, self()) == Relation::Diverged) {
-        return survive_or_demote();
-    }
+    if (first_waits_ && peer_knows()) first_modification(FirstModification{head().id});
     if (phase_ == Phase::Serving && report.swap_wanted && peer_fits())
         return begin_stop(Goal::Swap);
     consider_peer();
@@ -105,7 +102,12 @@ void Machine::survive_or_demote() {
 }
 
 void Machine::consider_peer() {
-    if (!contact_ || !peer_report_ || shrink_ != Shrink::None) return;
+    if (!contact_ || !peer_report_) return;
+    const Chain& theirs = peer_report_->chain;
+    if (!theirs.empty() && relation(record_.chain, theirs, self()) == Relation::Diverged) {
+        return survive_or_demote();
+    }
+    if (shrink_ != Shrink::None) return;
     if (peer_ == Peer::Member || peer_ == Peer::Joining) {
         consider_member();
     } else {
@@ -132,7 +134,7 @@ void Machine::consider_joiner() {
     bool ready = report.activity == Activity::Rebuilding && report.outdated && report.term == term_;
     if (peer_ == Peer::Rebuilding && !ready) return drop_rebuild();
     bool can_join = phase_ == Phase::Serving && head().in_sync == InSync::only(self());
-    if (peer_ == Peer::Absent && ready && can_join && report.attempt > rebuilt_attempt_) {
+    if (peer_ == Peer::Absent && ready && can_join && report.attempt != rebuilt_attempt_) {
         rebuilt_attempt_ = report.attempt;
         peer_ = Peer::Rebuilding;
         emit(StartResync{});
@@ -145,7 +147,10 @@ void Machine::drop_rebuild() {
 }
 
 void Machine::serving_silent(const Event&) {
-    if (peer_ == Peer::Rebuilding) return drop_rebuild();
+    if (peer_ == Peer::Rebuilding) {
+        rebuilt_attempt_ = 0;  // it may not have noticed, and waits to be rebuilt
+        return drop_rebuild();
+    }
     if (peer_ == Peer::Absent) return;
     if (shrink_ == Shrink::Proposed) return settle_shrink(Confirmation::Alone);
     if (shrink_ == Shrink::None) begin_shrink();
@@ -181,7 +186,7 @@ void Machine::join_ready(const Event&) {
     peer_ = Peer::Joining;
     emit(ServeMirror{head().number, head().id, term_, true});
     emit(TellIn{decision});
-    if (!contact_) begin_shrink();
+    if (silent_) begin_shrink();
 }
 
 // ---- shrink (R3, R11)
@@ -194,14 +199,15 @@ void Machine::begin_shrink() {
 
 void Machine::flushed(const Event& event) {
     if (std::get<MadeDurable>(event).token != flush_token_ || shrink_ != Shrink::Flushing) return;
-    if (contact_ && !evict_) {
+    if (!silent_ && !evict_) {
         shrink_ = Shrink::None;  // it was only a moment of silence: nothing was decided
         emit(ResumeMirror{});
         return settled();
     }
     proposal_ = child(InSync::only(self()), self(), Cause::Shrink);
     shrink_ = Shrink::Proposed;
-    if (!contact_) settle_shrink(Confirmation::Alone);
+    // Never a ceding by silence: the peer may have taken it (R8).
+    if (silent_ && phase_ != Phase::Ceding) settle_shrink(Confirmation::Alone);
 }
 
 void Machine::settle_shrink(Confirmation confirmation) {
@@ -332,11 +338,11 @@ void Machine::ceding_report(const Event& event) {
     }
     if (learn(report) || !record_.ceding) return enter_waiting();
     bool taking = report.activity == Activity::Following || report.activity == Activity::Sealing;
-    if (taking || shrink_ == Shrink::Proposed) return;
+    if (taking || shrink_ != Shrink::None) return;
     if (goal_ == Goal::Reopen) return ceded();
     // It never recorded it and says so: cancelled by agreement, never by silence.
-    proposal_ = child(InSync::only(self()), self(), Cause::Shrink);
-    shrink_ = Shrink::Proposed;
+    evict_ = true;
+    begin_shrink();
 }
 
 /// The peer has taken the module (or, with our mirror gone, could not: then both elect).
@@ -365,6 +371,7 @@ void Machine::ceding_stop(const Event& event) {
 
 void Machine::ceding_mirror_failed(const Event&) {
     if (goal_ != Goal::Stop) goal_ = Goal::Reopen;
+    if (shrink_ == Shrink::Flushing) shrink_ = Shrink::None;  // nobody answers the flush
 }
 
 void Machine::together_report(const Event& event) {

@@ -28,14 +28,14 @@ struct Table {
      ____, ____, ____, ____, ____, ____, ____,
      ____, ____, ____, ____, ____, ____},
     // Opening
-    {&M::opening_start, &M::close, busy, &M::note_report, ____, ____, ____,
+    {&M::opening_start, &M::opening_stop, busy, &M::note_report, ____, ____, ____,
      &M::opened, &M::open_failed, ____, ____, ____, ____, ____,
      ____, ____, ____, ____, ____, ____, ____,
      ____, ____, ____, ____, ____, ____},
     // Waiting
     {&M::waiting_start, &M::close, busy, &M::waiting_report, &M::waiting_silent, ____, &M::waiting_deadline,
      ____, &M::mirror_lost, ____, ____, ____, ____, ____,
-     ____, ____, ____, ____, ____, ____, ____,
+     ____, ____, &M::waiting_durable, ____, ____, ____, ____,
      ____, ____, ____, ____, ____, ____},
     // Rebuilding
     {____, &M::close, busy, &M::rebuilding_report, &M::rebuilding_silent, ____, ____,
@@ -85,7 +85,7 @@ struct Table {
     // Ceding
     {busy, &M::ceding_stop, busy, &M::ceding_report, ____, ____, ____,
      ____, &M::ceding_mirror_failed, ____, ____, ____, ____, ____,
-     ____, ____, ____, ____, ____, ____, ____,
+     ____, ____, &M::flushed, ____, ____, ____, ____,
      ____, ____, ____, ____, ____, ____},
     // Together
     {busy, ____, busy, &M::together_report, &M::serving_silent, ____, ____,

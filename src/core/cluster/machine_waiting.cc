@@ -1,5 +1,7 @@
 // The machine without a role: meeting the peer, the boot table of 2-safety, births.
 
+#include <utility>
+
 #include "base/assert.h"
 #include "core/cluster/machine.h"
 
@@ -11,6 +13,7 @@ void Machine::enter_waiting() {
     shrink_ = Shrink::None;
     peer_ = Peer::Absent;
     term_ = Id128{};
+    copy_durable_ = copy_flushing_ = false;
     emit(HoldMirror{});
     enter(Phase::Waiting);
     evaluate();
@@ -43,6 +46,12 @@ void Machine::waiting_silent(const Event&) {
 void Machine::waiting_deadline(const Event&) {
     deadline_.reset();
     if (!contact_) boot_wait_over_ = true;
+    evaluate();
+}
+
+void Machine::waiting_durable(const Event& event) {
+    if (std::get<MadeDurable>(event).token != flush_token_ || !copy_flushing_) return;
+    copy_durable_ = true;
     evaluate();
 }
 
@@ -171,6 +180,11 @@ void Machine::lead() {
         !record_.power_lost && !report.power_lost && !report.outdated &&
         report.activity == Activity::Waiting && report.data_ok && head().in_sync == InSync::both();
     InSync members = identical ? InSync::both() : InSync::only(self());
+    if (!identical && !copy_durable_) {
+        // Flush first: the mirror may have ended with writes that only the kernel held.
+        if (!std::exchange(copy_flushing_, true)) flush(false);
+        return wait_for("agreeing", "The copy is being made durable.");
+    }
     bool standing = proposal_ && proposal_->parent == head().id && proposal_->in_sync == members;
     if (!standing) proposal_ = child(members, self(), Cause::Election);
     wait_for("agreeing", "Agreeing with " + peer_name() + " that this node leads.");

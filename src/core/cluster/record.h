@@ -57,9 +57,9 @@ struct Report {
     std::optional<Decision> ceding;
     Id128 stopped_together;
     Activity activity = Activity::Stopped;
-    bool data_ok = false;              // mirror open, marker as expected
-    Id128 term;                        // of the stream it serves or follows
-    std::uint64_t attempt = 0;         // Rebuilding: counts the times it became ready to be rebuilt
+    bool data_ok = false;       // mirror open, marker as expected
+    Id128 term;                 // of the stream it serves or follows
+    std::uint64_t attempt = 0;  // Rebuilding: another number each time it is ready to be rebuilt
     std::optional<Decision> proposal;  // asks for the other's consent (R11)
     bool leaving = false;              // a secondary that wants out of S
     Id128 stopping_together;           // the drained primary asks for the flag of R13
