@@ -1,0 +1,281 @@
+#include "clusterd_model.h"
+
+#include <algorithm>
+
+#include "describe.h"
+#include "host.h"
+#include "world.h"
+
+namespace ha::sim {
+
+using namespace cluster;
+
+namespace {
+
+bool for_mirror(const Effect& effect) {
+    return std::holds_alternative<OpenMirror>(effect) ||
+           std::holds_alternative<ServeMirror>(effect) ||
+           std::holds_alternative<FollowMirror>(effect) ||
+           std::holds_alternative<StartResync>(effect) ||
+           std::holds_alternative<StopResync>(effect) || std::holds_alternative<TellIn>(effect) ||
+           std::holds_alternative<SealMirror>(effect) ||
+           std::holds_alternative<MakeDurable>(effect) ||
+           std::holds_alternative<DrainMirror>(effect) ||
+           std::holds_alternative<ResumeMirror>(effect) ||
+           std::holds_alternative<AllowAcknowledge>(effect) ||
+           std::holds_alternative<FailHeld>(effect) || std::holds_alternative<HoldMirror>(effect) ||
+           std::holds_alternative<CloseMirror>(effect);
+}
+
+/// Mutant: this node believes to be in S whatever was decided.
+Record forgetful(const Record& record) {
+    Record changed = record;
+    changed.outdated = false;
+    Chain chain;
+    for (auto entry : record.chain.entries()) {
+        bool last = entry.decision.id == record.chain.head().decision.id;
+        if (last) entry.decision.in_sync = InSync::both();
+        chain.append(entry);
+    }
+    changed.chain = chain;
+    return changed;
+}
+
+}  // namespace
+
+Instant ClusterdModel::clock() const {
+    return host_.clock();
+}
+
+void ClusterdModel::start() {
+    if (alive() || !host_.powered()) return;
+    ++process_;
+    Record record = host_.record;
+    if (host_.world.mutant == Mutant::TakeoverOutdated) record = forgetful(record);
+    machine_ = std::make_unique<Machine>(host_.world.settings(host_.self), record, host_.boot,
+                                         host_.world.random.id());
+    monitor_.emplace(Timing{});
+    monitor_->evidence(clock());  // a peer that is not there is missed from now on
+    peer_report_.reset();
+    effects_.clear();
+    machine_->begin(clock(), effects_);
+    take_effects();
+    Duration delay = host_.world.random.between(1ms, 300ms);
+    host_.world.scheduler.after(delay, host_.owner(), [this, process = process_] {
+        if (process == process_) workers_ready();
+    });
+}
+
+void ClusterdModel::workers_ready() {
+    effects_.clear();
+    machine_->workers_ready(clock(), effects_);
+    take_effects();
+    if (host_.mirror.alive()) host_.mirror.greet();
+}
+
+void ClusterdModel::take_effects() {
+    queue_.insert(queue_.end(), effects_.begin(), effects_.end());
+    run();
+    arm();
+    host_.world.stepped(host_);
+}
+
+void ClusterdModel::crash() {
+    if (!alive()) return;
+    ++process_;
+    machine_.reset();
+    queue_.clear();
+    mirror_waiting_.clear();
+    lifecycle_.reset();
+    last_report_.reset();
+    armed_.reset();
+    if (persisting_ && host_.world.random.chance(500)) {
+        host_.world.invariants.recorded(host_, *persisting_);
+        host_.record = *persisting_;
+    }
+    persisting_.reset();
+    if (Stream* stream = host_.world.network.usable(Link::Control, host_.self)) {
+        stream->close(host_.self);
+    }
+}
+
+void ClusterdModel::deliver(const Event& event) {
+    if (!alive()) return;
+    World& world = host_.world;
+    world.say(host_, [&] { return "> " + describe(event); });
+    ++world.totals.events;
+    effects_.clear();
+    machine_->step(clock(), event, effects_);
+    take_effects();
+}
+
+void ClusterdModel::fact(const Event& event) {
+    if (!alive()) return;
+    World& world = host_.world;
+    Time due = std::max(world.now() + world.random.between(20us, 800us), last_fact_ + 1ns);
+    last_fact_ = due;
+    world.scheduler.at(due, host_.owner(), [this, event, process = process_] {
+        if (process == process_) deliver(event);
+    });
+}
+
+// ---- effects, in order; a Persist holds back what follows it
+
+void ClusterdModel::run() {
+    while (!persisting_ && !queue_.empty()) {
+        Effect effect = std::move(queue_.front());
+        queue_.pop_front();
+        execute(effect);
+    }
+}
+
+void ClusterdModel::execute(const Effect& effect) {
+    host_.world.say(host_, [&] { return "  . " + describe(effect); });
+    if (const auto* persist = std::get_if<Persist>(&effect))
+        return execute_persist(persist->record);
+    if (const auto* report = std::get_if<SendReport>(&effect)) {
+        host_.world.invariants.reported(host_, report->report);
+        last_report_ = report->report;
+        return send_report();
+    }
+    if (mutated(effect)) return;
+    host_.world.invariants.ordered(host_, effect);
+    if (for_mirror(effect)) return order_mirror(effect);
+    World& world = host_.world;
+    Time due = std::max(world.now() + world.random.between(20us, 500us), last_order_ + 1ns);
+    last_order_ = due;
+    host_.world.scheduler.at(due, host_.owner(), [this, effect] {
+        if (host_.powered()) host_.workers.order(effect);
+    });
+}
+
+bool ClusterdModel::mutated(const Effect& effect) {
+    if (host_.world.mutant != Mutant::SwapWithoutDrain) return false;
+    if (!std::holds_alternative<DrainMirror>(effect)) return false;
+    fact(Drained{});
+    return true;
+}
+
+void ClusterdModel::execute_persist(const Record& record) {
+    World& world = host_.world;
+    bool slow = world.random.chance(world.weather.slow_disk);
+    Duration takes = slow ? world.random.between(10ms, 2500ms) : world.random.between(200us, 8ms);
+    persisting_ = record;
+    world.scheduler.after(takes, host_.owner(), [this, process = process_] {
+        if (process != process_) return;
+        host_.world.invariants.recorded(host_, *persisting_);
+        host_.record = *persisting_;
+        persisting_.reset();
+        run();
+        host_.world.stepped(host_);
+    });
+}
+
+void ClusterdModel::order_mirror(const Effect& effect) {
+    bool open = std::holds_alternative<OpenMirror>(effect);
+    if (open || std::holds_alternative<CloseMirror>(effect)) lifecycle_ = effect;
+    if (!host_.mirror.alive()) {
+        mirror_waiting_.push_back(effect);
+        return;
+    }
+    give_mirror(effect);
+}
+
+void ClusterdModel::give_mirror(const Effect& effect) {
+    World& world = host_.world;
+    Time due = std::max(world.now() + world.random.between(20us, 800us), last_order_ + 1ns);
+    last_order_ = due;
+    Id128 module = machine_->record().module_id;
+    world.scheduler.at(due, host_.owner(), [this, effect, module] {
+        if (host_.mirror.alive()) host_.mirror.order(effect, module);
+    });
+}
+
+void ClusterdModel::mirror_connected() {
+    if (!alive()) return;
+    auto waiting = std::exchange(mirror_waiting_, {});
+    bool begun = !waiting.empty() && waiting.front().index() == lifecycle_->index();
+    if (lifecycle_ && !begun) give_mirror(*lifecycle_);
+    for (const auto& effect : waiting) give_mirror(effect);
+}
+
+void ClusterdModel::mirror_gone() {
+    fact(MirrorFailed{"worker-gone", "its process ended"});
+}
+
+// ---- the peer
+
+void ClusterdModel::send_report() {
+    Stream* stream = host_.world.network.usable(Link::Control, host_.self);
+    if (stream == nullptr || !last_report_) return;
+    auto report = std::make_shared<const Report>(*last_report_);
+    stream->send(host_.self, [to = &host_.peer().clusterd, report] { to->receive(*report); });
+}
+
+void ClusterdModel::receive(const Report& report) {
+    if (!alive()) return;
+    peer_report_ = report;
+    evidence();
+    deliver(PeerReported{report});
+}
+
+void ClusterdModel::control_up() {
+    send_report();
+}
+
+void ClusterdModel::evidence() {
+    if (alive()) told(monitor_->evidence(clock()));
+}
+
+void ClusterdModel::told(Monitor::Change change) {
+    switch (change) {
+        case Monitor::Change::None:
+            break;
+        case Monitor::Change::Heard:
+            // Its last word still holds, as far as this node can know.
+            if (peer_report_) deliver(PeerReported{*peer_report_});
+            break;
+        case Monitor::Change::Silent:
+            deliver(PeerSilent{});
+            break;
+        case Monitor::Change::Overdue:
+            deliver(PeerOverdue{});
+            break;
+    }
+}
+
+Duration ClusterdModel::heard_ago() const {
+    return clock() - monitor_->last_evidence().value_or(Instant{});
+}
+
+/// A peer that has not heard us for take_after counts as silent, however loud it is.
+void ClusterdModel::heartbeat(Duration ago) {
+    if (!alive()) return;
+    monitor_->deaf(ago >= Timing{}.take_after);
+    told(monitor_->check(clock()));
+    evidence();
+}
+
+void ClusterdModel::tick() {
+    if (!alive()) return;
+    World& world = host_.world;
+    world.network.datagram(
+        host_.self, [to = &host_.peer().clusterd, ago = heard_ago()] { to->heartbeat(ago); });
+    told(monitor_->check(clock()));
+    told(monitor_->check(clock()));
+}
+
+void ClusterdModel::arm() {
+    auto deadline = machine_->next_deadline();
+    if (deadline == armed_) return;
+    armed_ = deadline;
+    if (!deadline) return;
+    Time due = std::max(host_.when(*deadline), host_.world.now() + 1us);
+    host_.world.scheduler.at(due, host_.owner(), [this, deadline, process = process_] {
+        if (process != process_ || armed_ != deadline) return;
+        armed_.reset();
+        deliver(DeadlinePassed{});
+    });
+}
+
+}  // namespace ha::sim

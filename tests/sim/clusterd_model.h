@@ -1,0 +1,76 @@
+#pragma once
+
+#include <array>
+#include <deque>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "core/cluster/machine.h"
+#include "core/cluster/monitor.h"
+#include "scheduler.h"
+
+namespace ha::sim {
+
+class Host;
+
+/// ha-clusterd of one node: the machine under test and everything between it and the world: the
+/// executor of its effects, the peer monitor, its end of the control stream.
+class ClusterdModel {
+  public:
+    explicit ClusterdModel(Host& host) : host_(host) {}
+
+    void start();
+    void crash();
+    [[nodiscard]] bool alive() const { return machine_ != nullptr; }
+    [[nodiscard]] const cluster::Machine* machine() const { return machine_.get(); }
+
+    /// An operator's command or the like; nothing if clusterd is not running.
+    void deliver(const cluster::Event& event);
+    /// From a worker, over its socket: in order, a little later.
+    void fact(const cluster::Event& event);
+    /// The replicator's process is there (again): it gets the orders that wait for it.
+    void mirror_connected();
+    void mirror_gone();
+
+    // the peer
+    void evidence();
+    void heartbeat(Duration heard_ago);
+    [[nodiscard]] Duration heard_ago() const;
+    void control_up();
+    void tick();
+
+  private:
+    void workers_ready();
+    void take_effects();
+    void run();
+    void execute(const cluster::Effect& effect);
+    void execute_persist(const cluster::Record& record);
+    void order_mirror(const cluster::Effect& effect);
+    void give_mirror(const cluster::Effect& effect);
+    bool mutated(const cluster::Effect& effect);
+    void send_report();
+    void receive(const cluster::Report& report);
+    void arm();
+    void told(cluster::Monitor::Change change);
+    [[nodiscard]] Instant clock() const;
+
+    Host& host_;
+    std::unique_ptr<cluster::Machine> machine_;
+    std::uint64_t process_ = 0;
+    std::vector<cluster::Effect> effects_;
+    std::deque<cluster::Effect> queue_;
+    std::optional<cluster::Record> persisting_;
+    std::optional<Instant> armed_;
+
+    std::optional<cluster::Report> last_report_;
+    Time last_fact_{};
+    Time last_order_{};
+    std::vector<cluster::Effect> mirror_waiting_;
+    std::optional<cluster::Effect> lifecycle_;  // the last OpenMirror or CloseMirror
+
+    std::optional<cluster::Monitor> monitor_;
+    std::optional<cluster::Report> peer_report_;
+};
+
+}  // namespace ha::sim

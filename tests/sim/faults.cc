@@ -1,0 +1,207 @@
+#include "faults.h"
+
+#include <algorithm>
+
+#include "world.h"
+
+namespace ha::sim {
+
+using namespace cluster;
+
+namespace {
+
+Node any_node(World& world) {
+    return world.random.chance(500) ? Node::First : Node::Second;
+}
+
+/// Short ones often, long ones sometimes: the interesting times are those of the protocol.
+Duration outage(World& world) {
+    switch (world.random.below(4)) {
+        case 0:
+            return world.random.between(5ms, 500ms);
+        case 1:
+            return world.random.between(500ms, 2s);
+        case 2:
+            return world.random.between(2s, 4s);
+        default:
+            return world.random.between(4s, 12s);
+    }
+}
+
+void later(World& world, Duration delay, std::function<void()> task) {
+    world.scheduler.after(delay, Owner::World, std::move(task));
+}
+
+void crash_clusterd(World& world) {
+    Host& host = world.host(any_node(world));
+    if (!host.clusterd.alive()) return;
+    ++world.totals.crashes;
+    world.say(host, [] { return "## clusterd ends"; });
+    host.clusterd.crash();
+    later(world, outage(world) / 3, [&host] {
+        if (!host.powered()) return;
+        host.clusterd.start();
+        host.clusterd.mirror_connected();
+    });
+}
+
+void crash_mirror(World& world) {
+    Host& host = world.host(any_node(world));
+    if (!host.mirror.alive()) return;
+    ++world.totals.crashes;
+    world.say(host, [] { return "## replicatord ends"; });
+    host.mirror.crash();
+    host.clusterd.mirror_gone();
+    later(world, outage(world) / 3, [&host] {
+        if (!host.powered() || host.mirror.alive()) return;
+        host.mirror.start();
+        host.clusterd.mirror_connected();
+    });
+}
+
+void lose_power(World& world, Host& host) {
+    if (!host.powered()) return;
+    ++world.totals.power_losses;
+    world.say(host, [] { return "## power lost"; });
+    host.power_off();
+    later(world, outage(world) * 2, [&host] { host.power_on(); });
+}
+
+void lose_power_somewhere(World& world) {
+    lose_power(world, world.host(any_node(world)));
+}
+
+void lose_power_everywhere(World& world) {
+    lose_power(world, world.host(Node::First));
+    Host& second = world.host(Node::Second);
+    later(world, world.random.below(2) == 0 ? Duration{} : outage(world) / 4, [&world, &second] {
+        if (!world.faults_over) lose_power(world, second);
+    });
+}
+
+void cut(World& world) {
+    if (world.network.any_blocked()) return;
+    ++world.totals.cuts;
+    auto what = world.random.below(4);  // both twice, control, mirror
+    auto way = world.random.below(4);   // both twice, one way
+    std::string text = "## cut:";
+    for (Link link : {Link::Control, Link::Mirror}) {
+        if ((what == 2 && link == Link::Mirror) || (what == 3 && link == Link::Control)) continue;
+        for (Node from : {Node::First, Node::Second}) {
+            if (way == 2 + index_of(from)) continue;
+            world.network.block(link, from);
+            text += std::string(link == Link::Control ? " control" : " mirror") +
+                    (from == Node::First ? " A>B" : " B>A");
+        }
+    }
+    world.note(text);
+    later(world, outage(world), [&world] {
+        world.note("## links up");
+        world.network.unblock_all();
+    });
+}
+
+void pause(World& world) {
+    Host& host = world.host(any_node(world));
+    if (world.scheduler.paused(host.owner())) return;
+    ++world.totals.pauses;
+    world.say(host, [] { return "## paused"; });
+    world.scheduler.pause(host.owner());
+    later(world, outage(world), [&world, &host] {
+        if (!world.scheduler.paused(host.owner())) return;
+        world.say(host, [] { return "## resumed"; });
+        world.scheduler.resume(host.owner());
+    });
+}
+
+void break_unit(World& world) {
+    world.host(any_node(world)).workers.fail_unit();
+}
+void break_copy(World& world) {
+    world.host(any_node(world)).mirror.fail_copy();
+}
+
+/// The system is shut down in an orderly way and comes back.
+void reboot(World& world, Host& host) {
+    host.clusterd.deliver(StopRequested{false, true});
+    later(world, world.random.between(1s, 8s), [&world, &host] {
+        if (world.faults_over) return;
+        world.say(host, [] { return "## off"; });
+        host.power_off();
+        later(world, outage(world), [&host] { host.power_on(); });
+    });
+}
+
+void command(World& world) {
+    Host& host = world.host(any_node(world));
+    if (world.scheduler.paused(host.owner())) return;
+    ++world.totals.commands;
+    switch (world.random.below(8)) {
+        case 0:
+            return host.clusterd.deliver(StopRequested{});
+        case 1:
+            return host.clusterd.deliver(StopRequested{true});
+        case 2:
+            return reboot(world, host);
+        case 3:
+            return host.clusterd.deliver(StartRequested{world.weather.forces});
+        default:
+            return host.clusterd.deliver(SwapRequested{});
+    }
+}
+
+void start_what_is_stopped(World& world) {
+    for (Node node : {Node::First, Node::Second}) {
+        const Machine* machine = world.host(node).clusterd.machine();
+        bool stopped = machine != nullptr && machine->phase() == Phase::Stopped;
+        bool paused = world.scheduler.paused(owner_of(node));
+        if (stopped && !paused && world.random.chance(500)) {
+            world.host(node).clusterd.deliver(StartRequested{});
+        }
+    }
+}
+
+void something(World& world) {
+    using Fault = void (*)(World&);
+    static constexpr Fault kFaults[] = {crash_clusterd,
+                                        crash_clusterd,
+                                        crash_mirror,
+                                        crash_mirror,
+                                        lose_power_somewhere,
+                                        lose_power_somewhere,
+                                        lose_power_everywhere,
+                                        cut,
+                                        cut,
+                                        cut,
+                                        cut,
+                                        pause,
+                                        break_unit,
+                                        break_copy,
+                                        command,
+                                        command,
+                                        command,
+                                        command,
+                                        command,
+                                        command};
+    kFaults[world.random.below(std::size(kFaults))](world);
+    start_what_is_stopped(world);
+}
+
+}  // namespace
+
+void begin_faults(World& world) {
+    if (world.faults_over) return;
+    something(world);
+    later(world, world.random.between(10ms, 2 * world.weather.calm_between_faults),
+          [&world] { begin_faults(world); });
+}
+
+void heal(World& world) {
+    world.faults_over = true;
+    world.network.unblock_all();
+    for (Node node : {Node::First, Node::Second}) {
+        if (world.scheduler.paused(owner_of(node))) world.scheduler.resume(owner_of(node));
+    }
+}
+
+}  // namespace ha::sim

@@ -1,0 +1,90 @@
+#include "host.h"
+
+#include "world.h"
+
+namespace ha::sim {
+
+Host::Host(World& the_world, Node node)
+    : world(the_world), self(node), clusterd(*this), mirror(*this), workers(*this) {
+    drift_ppm_ = static_cast<std::int64_t>(world.random.below(201)) - 100;
+    offset_ = world.random.between(0s, 1000s);
+}
+
+Host& Host::peer() const {
+    return world.host(other(self));
+}
+
+Instant Host::clock() const {
+    auto now = world.now().count();
+    return Instant(Duration(now + now / 1'000'000 * drift_ppm_) + offset_);
+}
+
+Time Host::when(Instant local) const {
+    auto since = (local - clock()).count();
+    return world.now() + Duration(since - since / 1'000'000 * drift_ppm_) + 1us;
+}
+
+void Host::later(Duration delay, std::function<void()> task) {
+    world.scheduler.after(delay, owner(), [this, boots = boots_, task = std::move(task)] {
+        if (powered_ && boots == boots_) task();
+    });
+}
+
+void Host::flush(std::function<void()> done) {
+    bool slow = world.random.chance(world.weather.slow_disk);
+    Duration takes = slow ? world.random.between(10ms, 1500ms) : world.random.between(100us, 8ms);
+    later(takes, [this, snapshot = copy.kernel, version = copy.version, done = std::move(done)] {
+        if (version >= copy.disk_version) {
+            copy.disk = snapshot;
+            copy.disk_version = version;
+        }
+        done();
+    });
+}
+
+void Host::background_sync() {
+    later(world.random.between(1s, 2s), [this] {
+        flush([] {});
+        background_sync();
+    });
+}
+
+void Host::tick() {
+    later(world.random.between(95ms, 105ms), [this] {
+        mirror.tick();
+        clusterd.tick();
+        tick();
+    });
+}
+
+void Host::power_on() {
+    if (powered_) return;
+    powered_ = true;
+    ++boots_;
+    boot = world.random.id();
+    if (world.mutant == Mutant::TrustPowerVictim) record.open_boot = {};
+    background_sync();
+    tick();
+    later(world.random.between(1ms, 500ms), [this] {
+        mirror.start();
+        clusterd.start();
+        clusterd.mirror_connected();
+    });
+}
+
+void Host::power_off() {
+    if (!powered_) return;
+    world.network.vanish(self);
+    clusterd.crash();
+    mirror.crash();
+    workers.power_off();
+    powered_ = false;
+    last_power_loss_ = world.now();
+    copy.kernel.blend(copy.disk, [this] { return world.random.chance(500); });
+    copy.disk = copy.kernel;
+    copy.disk_version = ++copy.version;
+    world.ledger.power_lost(self);
+    world.copies_changed = true;
+}
+
+}  // namespace ha::sim

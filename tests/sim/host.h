@@ -1,0 +1,58 @@
+#pragma once
+
+#include <functional>
+
+#include "clusterd_model.h"
+#include "core/cluster/record.h"
+#include "mirror_model.h"
+#include "workers_model.h"
+
+namespace ha::sim {
+
+class World;
+
+/// One server: power, a clock that drifts, what its disk keeps, and its processes.
+class Host {
+  public:
+    Host(World& the_world, Node node);
+
+    void power_on();
+    /// The page cache and every process are gone; of what was not synced any part may be left.
+    void power_off();
+    [[nodiscard]] bool powered() const { return powered_; }
+    [[nodiscard]] Time last_power_loss() const { return last_power_loss_; }
+    [[nodiscard]] Owner owner() const { return owner_of(self); }
+    [[nodiscard]] Host& peer() const;
+
+    /// Runs if this boot still lasts then.
+    void later(Duration delay, std::function<void()> task);
+    /// `copy.disk` becomes what `copy.kernel` is now, after the time that takes.
+    void flush(std::function<void()> done);
+    void tick();
+
+    [[nodiscard]] Instant clock() const;
+    [[nodiscard]] Time when(Instant local) const;
+
+    World& world;
+    const Node self;
+    Id128 boot;
+
+    // the disk
+    cluster::Record record;
+    Copy copy;
+
+    ClusterdModel clusterd;
+    MirrorModel mirror;
+    WorkersModel workers;
+
+  private:
+    void background_sync();
+
+    bool powered_ = false;
+    Time last_power_loss_{-1};
+    std::uint64_t boots_ = 0;
+    std::int64_t drift_ppm_ = 0;
+    Duration offset_{};
+};
+
+}  // namespace ha::sim

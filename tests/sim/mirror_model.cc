@@ -1,0 +1,223 @@
+// Orders, the role, and the secondary's side of the stream.
+
+#include "mirror_model.h"
+
+#include "host.h"
+#include "world.h"
+
+namespace ha::sim {
+
+using cluster::Effect;
+
+Copy& MirrorModel::copy() {
+    return host_.copy;
+}
+World& MirrorModel::world() {
+    return host_.world;
+}
+MirrorModel& MirrorModel::peer() {
+    return host_.peer().mirror;
+}
+
+void MirrorModel::fact(const cluster::Event& event) {
+    host_.clusterd.fact(event);
+}
+
+void MirrorModel::later(Duration delay, std::function<void()> task) {
+    host_.world.scheduler.after(delay, host_.owner(),
+                                [this, process = process_, task = std::move(task)] {
+                                    if (alive_ && process == process_) task();
+                                });
+}
+
+void MirrorModel::flush(std::function<void()> done) {
+    host_.flush([this, process = process_, done = std::move(done)] {
+        if (alive_ && process == process_) done();
+    });
+}
+
+void MirrorModel::changed() {
+    ++copy().version;
+    world().copies_changed = true;
+}
+
+void MirrorModel::crash() {
+    alive_ = false;
+    ++process_;
+    leave_role();
+    role_ = Role::Closed;
+}
+
+void MirrorModel::order(const Effect& order, const Id128& module_id) {
+    module_id_ = module_id;
+    std::visit(
+        [this](const auto& one) {
+            if constexpr (requires { this->carry_out(one); }) this->carry_out(one);
+        },
+        order);
+}
+
+void MirrorModel::greet() {
+    if (role_ != Role::Closed) carry_out(cluster::OpenMirror{module_id_});
+}
+
+void MirrorModel::carry_out(const cluster::OpenMirror&) {
+    if (role_ == Role::Closed) role_ = Role::Hold;
+    later(world().random.between(1ms, 60ms), [this] {
+        if (role_ == Role::Closed) return;
+        cluster::MirrorOpened opened;
+        opened.marker_absent = copy().marker.none();
+        opened.marker_valid = !copy().marker.none() && copy().marker == module_id_;
+        opened.serving = serves();
+        opened.following = role_ == Role::Following && !resync_target_;
+        opened.term = term_;
+        fact(opened);
+    });
+}
+
+void MirrorModel::carry_out(const cluster::FollowMirror& order) {
+    bool same = role_ == Role::Following && term_ == order.term;
+    if (!same) {
+        leave_role();
+        last_ = 0;
+    } else if (order.resync && !resync_target_) {
+        close_stream();
+    }
+    role_ = Role::Following;
+    term_ = order.term;
+    epoch_ = order.epoch;
+    if (order.resync) copy_failed_ = false;
+    resync_target_ = order.resync;
+    if (order.resync) copy().marker = module_id_;
+}
+
+void MirrorModel::carry_out(const cluster::SealMirror& order) {
+    bool refuses = world().mutant != Mutant::NoSeal && world().mutant != Mutant::AcceptOldDecisions;
+    if (refuses && role_ == Role::Following) close_stream();
+    Epoch epoch = order.epoch;
+    if (world().mutant != Mutant::NoSeal && copy().sealed < epoch) copy().sealed = epoch;
+    later(world().random.between(200us, 10ms), [this, epoch] { fact(cluster::Sealed{epoch}); });
+}
+
+void MirrorModel::carry_out(const cluster::MakeDurable& order) {
+    if (order.hold && role_ == Role::Serving) hold_ = true;
+    auto token = order.token;
+    if (world().mutant == Mutant::NoFlush) return fact(cluster::MadeDurable{token});
+    flush([this, token] { fact(cluster::MadeDurable{token}); });
+}
+
+void MirrorModel::carry_out(const cluster::HoldMirror&) {
+    if (role_ == Role::Closed) return;
+    leave_role();
+    role_ = Role::Hold;
+}
+
+void MirrorModel::carry_out(const cluster::CloseMirror&) {
+    leave_role();
+    bool was_open = role_ != Role::Closed;
+    role_ = Role::Closed;
+    if (!was_open) return fact(cluster::MirrorClosed{});
+    flush([this] { fact(cluster::MirrorClosed{}); });
+}
+
+void MirrorModel::leave_role() {
+    close_stream();
+    drop_operations();
+    ++role_count_;
+    term_ = {};
+    decision_ = {};
+    stamped_ = peer_member_ = rebuild_ = joining_ = join_ready_ = false;
+    hold_ = draining_ = failing_ = asked_ = false;
+    allowed_ = {};
+    resync_target_ = false;
+    last_ = 0;
+}
+
+// ---- the stream
+
+void MirrorModel::close_stream() {
+    Stream* stream = world().network.usable(Link::Mirror, host_.self);
+    if (stream == nullptr) return;
+    stream->close(host_.self);
+    stream_lost();
+}
+
+void MirrorModel::stream_lost() {
+    Id128 term = term_;
+    if (role_ == Role::Serving && rebuild_ && !join_ready_) drop_joiner();
+    if (alive_ && role_ != Role::Closed) fact(cluster::StreamDown{term});
+}
+
+void MirrorModel::send(Frame frame) {
+    Stream* stream = world().network.usable(Link::Mirror, host_.self);
+    if (stream == nullptr) return;
+    frame.epoch = epoch_;
+    stream->send(host_.self, [to = &peer(), frame = std::move(frame)] { to->receive(frame); });
+}
+
+void MirrorModel::keep_alive() {
+    Stream* stream = world().network.usable(Link::Mirror, host_.self);
+    if (stream == nullptr) return;
+    stream->send(host_.self, [to = &peer()] {
+        to->heard_ = to->world().now();
+        to->host_.clusterd.evidence();
+    });
+}
+
+void MirrorModel::tick() {
+    if (!alive_) return;
+    keep_alive();
+    Stream* stream = world().network.usable(Link::Mirror, host_.self);
+    if (stream != nullptr && world().now() - heard_ > 2s) close_stream();
+    if (role_ == Role::Serving) check_stall();
+}
+
+/// The secondary's disk is full or broken: it refuses what comes and says so on the stream.
+void MirrorModel::fail_copy() {
+    if (role_ != Role::Following) return;
+    Stream* stream = world().network.usable(Link::Mirror, host_.self);
+    if (stream == nullptr) return;
+    copy_failed_ = true;
+    stream->send(host_.self,
+                 [to = &peer()] { to->fact(cluster::PeerCopyFailed{"no space left"}); });
+}
+
+void MirrorModel::receive(const Frame& frame) {
+    heard_ = world().now();
+    host_.clusterd.evidence();
+    bool old = frame.epoch < epoch_ || frame.epoch <= copy().sealed;
+    if (world().mutant == Mutant::AcceptOldDecisions) old = false;
+    if (role_ != Role::Following || old || copy_failed_) {
+        if (role_ == Role::Following && old) close_stream();
+        return;
+    }
+    world().invariants.frame_accepted(host_, frame.epoch);
+    apply(frame);
+}
+
+void MirrorModel::apply(const Frame& frame) {
+    Stream* stream = world().network.usable(Link::Mirror, host_.self);
+    if (frame.kind == Frame::Kind::TellIn) {
+        resync_target_ = false;
+        world().invariants.told_in(host_, frame.decision);
+        return fact(cluster::ToldIn{frame.decision});
+    }
+    if (frame.kind == Frame::Kind::Zone) {
+        copy().kernel.copy_zone(frame.data, frame.zone);
+        return changed();
+    }
+    if (!frame.sync) copy().kernel.insert(frame.write);
+    changed();
+    last_ = frame.sequence;
+    if (stream == nullptr) return;
+    auto sequence = frame.sequence;
+    stream->send(host_.self, [to = &peer(), sequence] { to->peer_accepted(sequence); });
+    if (!frame.sync) return;
+    flush([this, sequence, role = role_count_] {
+        Stream* now = world().network.usable(Link::Mirror, host_.self);
+        if (now == nullptr || role != role_count_) return;
+        now->send(host_.self, [to = &peer(), sequence] { to->peer_durable(sequence); });
+    });
+}
+
+}  // namespace ha::sim

@@ -1,0 +1,167 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <vector>
+
+#include "core/cluster/events.h"
+#include "network.h"
+#include "write_set.h"
+
+namespace ha::sim {
+
+class Host;
+class World;
+
+/// What the node's disk and page cache hold of the tree. Outlives every process.
+struct Copy {
+    WriteSet kernel;  // what a reader sees
+    WriteSet disk;    // what a power loss leaves for certain; of the rest it leaves any part
+    std::uint64_t version = 0;       // of `kernel`: grows with each change
+    std::uint64_t disk_version = 0;  // of `kernel` when `disk` was made from it
+    Epoch sealed;                    // durable
+    Id128 marker;                    // durable: whose tree this is
+};
+
+/// ha-replicatord of one node, by the contract of api/worker.h and replicatord/journal.h. The tree
+/// is a set of numbered writes; an operation is a write or an fsync, numbered in its term.
+class MirrorModel {
+  public:
+    explicit MirrorModel(Host& host) : host_(host) {}
+
+    // the process
+    void start() { alive_ = true; }
+    void crash();
+    [[nodiscard]] bool alive() const { return alive_; }
+    void order(const cluster::Effect& order, const Id128& module_id);
+    /// clusterd has (re)connected: what it cannot know is told again.
+    void greet();
+
+    // the application
+    [[nodiscard]] bool admits() const;
+    void modify(bool fsync);
+
+    // the stream
+    [[nodiscard]] bool willing_with(const MirrorModel& follower) const;
+    void stream_up();
+    void stream_lost();
+    void keep_alive();
+    void tick();
+    void fail_copy();
+
+    enum class Role : std::uint8_t { Closed, Hold, Serving, Following };
+    [[nodiscard]] Role role() const { return role_; }
+    [[nodiscard]] bool serves() const { return role_ == Role::Serving && !failing_; }
+    [[nodiscard]] bool rebuilding() const { return role_ == Role::Following && resync_target_; }
+    [[nodiscard]] const Id128& decision() const { return decision_; }
+    [[nodiscard]] bool idle() const { return open_ops_ == 0; }
+
+  private:
+    enum class Purpose : std::uint8_t { Write, Fsync, Drain, Join };
+    struct Operation {
+        std::uint32_t write = 0;
+        Purpose purpose = Purpose::Write;
+        bool local_durable = false;
+        bool done = false;
+        Time issued{};
+        WriteSet covered;  // Fsync: what it promises
+    };
+    struct Frame {
+        enum class Kind : std::uint8_t { Operation, Zone, TellIn } kind = Kind::Operation;
+        Epoch epoch;
+        std::uint64_t sequence = 0;
+        std::uint32_t write = 0;
+        bool sync = false;
+        std::uint32_t zone = 0;
+        WriteSet data;
+        cluster::Decision decision;
+    };
+
+    void carry_out(const cluster::OpenMirror& order);
+    void carry_out(const cluster::ServeMirror& order);
+    void carry_out(const cluster::FollowMirror& order);
+    void carry_out(const cluster::StartResync& order);
+    void carry_out(const cluster::StopResync& order);
+    void carry_out(const cluster::TellIn& order);
+    void carry_out(const cluster::SealMirror& order);
+    void carry_out(const cluster::MakeDurable& order);
+    void carry_out(const cluster::DrainMirror& order);
+    void carry_out(const cluster::ResumeMirror& order);
+    void carry_out(const cluster::AllowAcknowledge& order);
+    void carry_out(const cluster::FailHeld& order);
+    void carry_out(const cluster::HoldMirror& order);
+    void carry_out(const cluster::CloseMirror& order);
+
+    // primary (mirror_primary.cc)
+    void append(Purpose purpose, std::uint32_t write);
+    void send_operation(std::uint64_t sequence);
+    void peer_accepted(std::uint64_t sequence);
+    void peer_durable(std::uint64_t sequence);
+    [[nodiscard]] bool peer_needed(std::uint64_t sequence) const;
+    [[nodiscard]] bool ready(const Operation& op, std::uint64_t sequence) const;
+    void settle();
+    bool answer(Operation& op);
+    void acknowledge(const Operation& op);
+    void drop_operations();
+    void begin_rebuild();
+    void copy_zone(std::uint32_t zone, std::uint64_t rebuild);
+    void drop_joiner();
+    void check_stall();
+    [[nodiscard]] WriteSet history(std::uint64_t sequence) const;
+
+    // secondary
+    void receive(const Frame& frame);
+    void apply(const Frame& frame);
+
+    void leave_role();
+    void close_stream();
+    void send(Frame frame);
+    void fact(const cluster::Event& event);
+    void later(Duration delay, std::function<void()> task);
+    void flush(std::function<void()> done);
+    void changed();
+    Copy& copy();
+    World& world();
+    MirrorModel& peer();
+
+    Host& host_;
+    bool alive_ = false;
+    std::uint64_t process_ = 0;
+    Role role_ = Role::Closed;
+    Id128 module_id_;
+    Id128 term_;
+    Epoch epoch_;  // Serving: of decision_; Following: the least accepted
+    std::uint64_t role_count_ = 0;
+    Time heard_{};
+
+    // Serving
+    Id128 decision_;
+    bool stamped_ = false;  // the tree is stamped: modifications may start
+    bool peer_member_ = false;
+    bool rebuild_ = false;     // StartResync stands
+    bool joining_ = false;     // synchronous overlap
+    bool join_ready_ = false;  // and said so: only an order ends it now
+    std::array<bool, WriteSet::kZones> mirrored_{};
+    std::uint64_t rebuilds_ = 0;
+    std::uint64_t overlap_from_ = 0;
+    bool hold_ = false;
+    bool draining_ = false;
+    bool failing_ = false;
+    Id128 allowed_;
+    bool asked_ = false;
+    std::vector<Operation> operations_;
+    std::uint64_t first_open_ = 0;
+    std::uint64_t open_ops_ = 0;
+    std::uint64_t peer_accepted_ = 0;
+    std::uint64_t peer_durable_ = 0;
+    Time progress_{};
+    WriteSet base_;
+
+    // Following
+    bool resync_target_ = false;
+    bool copy_failed_ = false;
+    std::uint64_t last_ = 0;
+};
+
+}  // namespace ha::sim

@@ -1,0 +1,44 @@
+#pragma once
+
+#include <array>
+#include <optional>
+#include <string_view>
+#include <utility>
+
+namespace ha::sim {
+
+/// Known-bad variants of the module, put between the machine and its workers by the simulator (the
+/// machine itself has no such hooks). The simulator proves itself by catching each of them.
+enum class Mutant {
+    None,
+    LocalAcknowledge,   // acknowledged after a timeout, no decision taken
+    TakeoverOutdated,   // a restart forgets that this node is out of S
+    TellEarly,          // "you are in" before everything was copied, no synchronous overlap
+    NoSeal,             // Sealed is answered, nothing is refused
+    NoFlush,            // MadeDurable is answered, nothing was flushed
+    TrustPowerVictim,   // a restart forgets that the system stopped unclean
+    SwapWithoutDrain,   // Drained is answered, nothing was drained
+    UsedTooLate,        // the first acknowledgement does not wait for its mark
+    AcceptOldDecisions  // frames of any decision are accepted
+};
+
+inline constexpr std::array<std::pair<std::string_view, Mutant>, 9> kMutants{{
+    {"local-acknowledge", Mutant::LocalAcknowledge},
+    {"takeover-outdated", Mutant::TakeoverOutdated},
+    {"tell-early", Mutant::TellEarly},
+    {"no-seal", Mutant::NoSeal},
+    {"no-flush", Mutant::NoFlush},
+    {"trust-power-victim", Mutant::TrustPowerVictim},
+    {"swap-without-drain", Mutant::SwapWithoutDrain},
+    {"used-too-late", Mutant::UsedTooLate},
+    {"accept-old-decisions", Mutant::AcceptOldDecisions},
+}};
+
+inline std::optional<Mutant> find_mutant(std::string_view wanted) {
+    for (const auto& [name, mutant] : kMutants) {
+        if (name == wanted) return mutant;
+    }
+    return std::nullopt;
+}
+
+}  // namespace ha::sim

@@ -1,0 +1,203 @@
+#include "world.h"
+
+#include "faults.h"
+
+namespace ha::sim {
+
+using namespace cluster;
+
+namespace {
+
+constexpr std::array<Node, 2> kNodes{Node::First, Node::Second};
+
+}  // namespace
+
+Weather::Weather(Random& random) {
+    policy = random.chance(600) ? Policy::Available : Policy::Safe;
+    automatic_failover = !random.chance(100);
+    boot_wait = random.between(3s, 15s);
+    stop_hold = random.between(2s, 6s);
+    datagram_loss = random.chance(500) ? 0 : random.below(300);
+    latency = random.between(100us, 20ms);
+    slow_disk = random.chance(600) ? 0 : random.below(150);
+    start_failures = random.chance(700) ? 0 : random.below(300);
+    think_time = random.between(20ms, 300ms);
+    zone_time = random.between(2ms, 150ms);
+    calm_between_faults = random.between(500ms, 6s);
+    forces = random.chance(150);
+}
+
+void Totals::add(const Totals& other) {
+    seeds += other.seeds;
+    events += other.events;
+    crashes += other.crashes;
+    power_losses += other.power_losses;
+    cuts += other.cuts;
+    pauses += other.pauses;
+    commands += other.commands;
+    failovers += other.failovers;
+    joins += other.joins;
+    swaps += other.swaps;
+    shrinks += other.shrinks;
+    elections += other.elections;
+    divergences += other.divergences;
+    acknowledged += other.acknowledged;
+    released += other.released;
+    simulated_seconds += other.simulated_seconds;
+}
+
+World::World(std::uint64_t seed, Mutant the_mutant, std::size_t trace_lines)
+    : random(seed),
+      weather(random),
+      mutant(the_mutant),
+      trace(trace_lines),
+      network(*this),
+      invariants(*this) {
+    ledger.trust_ids = mutant == Mutant::TakeoverOutdated;
+    for (Node node : kNodes) hosts_[index_of(node)] = std::make_unique<Host>(*this, node);
+    network.on_lost = [this](Link link, Node end) {
+        if (link == Link::Mirror) host(end).mirror.stream_lost();
+    };
+    network.on_connected = [this](Link link) {
+        if (link == Link::Mirror) {
+            for (Node node : kNodes) {
+                if (host(node).mirror.role() == MirrorModel::Role::Serving)
+                    host(node).mirror.stream_up();
+            }
+            return;
+        }
+        for (Node node : kNodes) host(node).clusterd.control_up();
+    };
+}
+
+Settings World::settings(Node node) const {
+    Settings settings;
+    settings.self = node;
+    settings.module = "m";
+    settings.policy = weather.policy;
+    settings.automatic_failover = weather.automatic_failover;
+    settings.boot_wait = weather.boot_wait;
+    settings.stop_hold = weather.stop_hold;
+    return settings;
+}
+
+void World::stepped(Host& host) {
+    invariants.always(host);
+}
+
+// ---- who can hear whom, and new connections
+
+void World::watch() {
+    for (Node from : kNodes) {
+        Host& sender = host(from);
+        bool runs = sender.powered() && !scheduler.paused(sender.owner());
+        const auto& stream = network.stream(Link::Mirror);
+        bool mirror = stream && stream->open(Node::First) && stream->open(Node::Second) &&
+                      !network.blocked(Link::Mirror, from);
+        bool control = sender.clusterd.alive() && !network.blocked(Link::Control, from);
+        Time& last = last_path_[index_of(from)];
+        if (runs && (mirror || control)) last = now();
+        if (now() - last > 600ms) last_silence_ = now();
+    }
+    scheduler.after(50ms, Owner::World, [this] { watch(); });
+}
+
+void World::try_connect() {
+    Host& first = host(Node::First);
+    Host& second = host(Node::Second);
+    bool awake = !scheduler.paused(Owner::First) && !scheduler.paused(Owner::Second);
+    if (awake && first.clusterd.alive() && second.clusterd.alive()) network.connect(Link::Control);
+    bool willing =
+        first.mirror.willing_with(second.mirror) || second.mirror.willing_with(first.mirror);
+    if (awake && willing) network.connect(Link::Mirror);
+    scheduler.after(random.between(20ms, 120ms), Owner::World, [this] { try_connect(); });
+}
+
+// ---- a run
+
+void World::run(std::uint64_t events) {
+    totals.seeds = 1;
+    for (Node node : kNodes) host(node).power_on();
+    watch();
+    try_connect();
+    Node source = random.chance(500) ? Node::First : Node::Second;
+    for (Node node : kNodes) {
+        scheduler.after(random.between(600ms, 2s), Owner::World, [this, node, source] {
+            host(node).clusterd.deliver(StartRequested{node == source});
+        });
+    }
+    scheduler.after(5s, Owner::World, [this] { begin_faults(*this); });
+    while (totals.events < events && now() < 1500s) scheduler.run_one();
+    heal(*this);
+    calm();
+    totals.acknowledged = ledger.acknowledged();
+    totals.released = ledger.released();
+    totals.simulated_seconds = static_cast<std::uint64_t>(now() / 1s);
+}
+
+void World::run_until(Time end) {
+    while (now() < end) scheduler.run_one();
+}
+
+bool World::healthy_pair(Node primary) {
+    const Machine* one = host(primary).clusterd.machine();
+    const Machine* two = host(other(primary)).clusterd.machine();
+    return one != nullptr && two != nullptr && one->status().state == State::Primary &&
+           one->status().readiness == Readiness::Ready && two->status().state == State::Secondary &&
+           two->status().readiness == Readiness::Ready && host(primary).workers.running() &&
+           host(primary).workers.holds_addresses();
+}
+
+bool World::converged() {
+    return healthy_pair(Node::First) || healthy_pair(Node::Second);
+}
+
+/// What a sane administrator does when everything works again and the module does not.
+void World::help_out() {
+    for (Node node : kNodes) {
+        const Machine* machine = host(node).clusterd.machine();
+        if (machine == nullptr) continue;
+        if (machine->status().state == State::Stopped) {
+            host(node).clusterd.deliver(StartRequested{});
+        }
+    }
+    const Chain& first = host(Node::First).record.chain;
+    const Chain& second = host(Node::Second).record.chain;
+    bool unborn = first.empty() && second.empty();
+    bool diverged = relation(first, second, Node::First) == Relation::Diverged;
+    if (!unborn && !diverged) return;
+    bool second_serves = host(Node::Second).mirror.serves();
+    host(second_serves ? Node::Second : Node::First).clusterd.deliver(StartRequested{true});
+}
+
+/// Everything works again: within bounded time one node is primary, the other secondary, and when
+/// the application rests the copies are equal.
+void World::calm() {
+    note("calm");
+    Time deadline = now() + 150s;
+    Time next_help = now() + 2s;
+    while (!converged() && now() < deadline) {
+        run_until(now() + 500ms);
+        if (now() < next_help) continue;
+        help_out();
+        next_help = now() + 15s;
+    }
+    auto state = [this](Node node) {
+        const Machine* machine = host(node).clusterd.machine();
+        if (machine == nullptr) return std::string("no clusterd");
+        Status status = machine->status();
+        return std::string(name(status.state)) + "/" + name(status.readiness) + " (" +
+               name(machine->phase()) + "; " + status.reason.code + ")";
+    };
+    check(converged(), "converge", "A is " + state(Node::First) + ", B is " + state(Node::Second));
+    application_on = false;
+    run_until(now() + 8s);
+    check(converged(), "converge",
+          "not stable: A is " + state(Node::First) + ", B is " + state(Node::Second));
+    check(host(Node::First).copy.kernel == host(Node::Second).copy.kernel, "converge",
+          std::string("the copies differ"));
+    check(host(Node::First).mirror.idle() && host(Node::Second).mirror.idle(), "converge",
+          std::string("operations wait for ever"));
+}
+
+}  // namespace ha::sim
