@@ -47,12 +47,16 @@ struct EnumNames<api::Marker> {
 HA_WIRE(WorkerHello, v("kind", m.kind), v("module", m.module), v("protocol", m.protocol))
 
 HA_WIRE(ReplicatedPath, v("path", m.path), v("exclude", m.exclude))
-HA_WIRE(OpenMirror, v("module", m.module), v("module_id", m.module_id), v("node", m.node), v("paths", m.paths),
-        v("port", m.port), v("local_addresses", m.local_addresses), v("peer_addresses", m.peer_addresses),
+HA_WIRE(OpenMirror, v("module", m.module), v("module_id", m.module_id), v("node", m.node),
+        v("paths", m.paths),
+        v("port", m.port), v("local_addresses", m.local_addresses),
+        v("peer_addresses", m.peer_addresses),
         v("heartbeat_ns", m.heartbeat), v("silent_after_ns", m.silent_after))
-HA_WIRE(ServeMirror, v("module_id", m.module_id), v("epoch", m.epoch), v("decision", m.decision), v("term", m.term),
+HA_WIRE(ServeMirror, v("module_id", m.module_id), v("epoch", m.epoch), v("decision", m.decision),
+        v("term", m.term),
         v("peer", m.peer))
-HA_WIRE(FollowMirror, v("module_id", m.module_id), v("epoch", m.epoch), v("term", m.term), v("resync", m.resync))
+HA_WIRE(FollowMirror, v("module_id", m.module_id), v("epoch", m.epoch), v("term", m.term),
+        v("resync", m.resync))
 HA_WIRE_0(StartResync)
 HA_WIRE_0(StopResync)
 HA_WIRE(TellIn, v("decision", m.decision), v("epoch", m.epoch), v("decision_id", m.decision_id))
@@ -78,7 +82,8 @@ HA_WIRE(PeerCopyFailed, v("code", m.code), v("text", m.text))
 HA_WIRE(LocalCopyFailed, v("code", m.code), v("text", m.text))
 HA_WIRE(ResyncProgress, v("files_total", m.files_total), v("files_done", m.files_done),
         v("bytes_examined", m.bytes_examined), v("bytes_sent", m.bytes_sent))
-HA_WIRE(JoinReady, v("files", m.files), v("bytes_examined", m.bytes_examined), v("bytes_sent", m.bytes_sent))
+HA_WIRE(JoinReady, v("files", m.files), v("bytes_examined", m.bytes_examined),
+        v("bytes_sent", m.bytes_sent))
 HA_WIRE(ToldIn, v("decision", m.decision))
 HA_WIRE(Sealed, v("epoch", m.epoch), v("term", m.term), v("last", m.last))
 HA_WIRE(MadeDurable, v("token", m.token))
