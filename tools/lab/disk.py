@@ -17,8 +17,13 @@ FS_IOC_SHUTDOWN = 0x8004587D        # ext4's and xfs's number and argument are t
 NO_LOG_FLUSH = (2).to_bytes(4, "little")
 
 
+NAMED = places.RUN / "disks-folder"     # what an earlier command of this lab was told
+
+
 def folder():
     named = os.environ.get("HAMIRROR_LAB_DISKS")
+    if not named and NAMED.exists():
+        named = NAMED.read_text(encoding="utf-8")
     return pathlib.Path(named).resolve() if named else places.DISKS
 
 
@@ -28,6 +33,7 @@ def image(name):
 
 def ensure_folder():
     folder().mkdir(parents=True, exist_ok=True)
+    NAMED.write_text(str(folder()), encoding="utf-8")
     if folder() == places.DISKS and not os.path.ismount(places.DISKS):
         sh.run("mount", "-t", "tmpfs", "-o", "size=70%,mode=700", "hamirror-disks", places.DISKS)
 
