@@ -97,9 +97,8 @@ def status(words):
     print(f"lab of {labs.owner() or 'nobody: it is down'}")
     for node in lab.nodes.values():
         state = node.state()
-        frozen = node.leader() and (node.cgroup() / "cgroup.freeze").read_text().strip() == "1"
         where = " ".join(node.address(net) for net in node.host.nets)
-        print(f"  {node.name:8} {state:8}{' frozen' if frozen else ''} {where if state != 'off' else ''}")
+        print(f"  {node.name:8} {state:8}{' frozen' if node.frozen() else ''} {where if state != 'off' else ''}")
     if switch.SWITCH_NS in switch.namespaces():
         rules = [line.strip() for line in switch.rules().splitlines() if "drop comment" in line]
         for line in [*rules, *switch.faults()]:
@@ -124,7 +123,11 @@ def exec_(words):
     machine, rest, limit = host_named(labs.Lab(), words[0]), words[1:], "60"
     if rest[0] == "--timeout":
         limit, rest = rest[1], rest[2:]
-    command = machine.command(["timeout", "--foreground", "--kill-after=1", limit, *rest])
+    if not limit.isdigit():
+        raise Usage()
+    inside = machine.command(["timeout", "--foreground", "--kill-after=1", limit, *rest])
+    # one limit more outside: the first does not run while the node is frozen
+    command = ["timeout", "--foreground", "--kill-after=1", str(int(limit) + 2), *inside]
     os.execvp(command[0], command)
 
 

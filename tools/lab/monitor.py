@@ -83,11 +83,7 @@ class Monitor:
     def counts(self, node, now):
         if node.watch.power != "on":
             return False
-        try:
-            frozen = (node.cgroup() / "cgroup.freeze").read_text().strip() == "1"
-        except OSError:
-            return False
-        if frozen:
+        if node.frozen():
             self.still_until[node.name] = now + self.settings["thaw_s"]
         return now >= self.still_until.get(node.name, 0)
 

@@ -154,10 +154,18 @@ class Node(Machine):
             return None
         return int(procs.split()[0]) if procs.split() else None
 
+    def frozen(self):
+        try:
+            return (self.cgroup() / "cgroup.freeze").read_text(encoding="ascii").strip() == "1"
+        except OSError:
+            return False
+
     def entry(self, terminal):
         leader = self.leader()
         if leader is None:
             raise sh.LabError(f"{self} is off; boot it with: ./lab up {self}")
+        if self.frozen():
+            raise sh.LabError(f"{self} is frozen: nothing can run in it")
         term = os.environ.get("TERM", "dumb") if terminal else "dumb"
         # --root and --wd without values: the node's own, not this machine's seen from inside
         return ["nsenter", "-t", str(leader), "-m", "-u", "-i", "-n", "-p", "--no-fork",

@@ -207,7 +207,7 @@ def dump(stage):
     for node in stage.nodes.values():
         if node.state() == "off":
             continue
-        if (node.cgroup() / "cgroup.freeze").read_text().strip() == "1":
+        if node.frozen():
             node.freeze(False)
         for file, words in (("status", "hamirrorctl status --json"), ("addresses", "ip addr"),
                             ("rules", "nft list ruleset"), ("mounts", "findmnt"),

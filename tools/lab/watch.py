@@ -133,7 +133,7 @@ class Watch:
         """The command ends when the daemon does; it is started again as long as the node is up."""
         while self.alive(boot):
             began = time.monotonic()
-            if self.installed():
+            if self.installed() and not self.node.frozen():
                 self.read_status()
             # at once after a good while; slowly if it cannot run, for each try costs the node time
             self.off.wait(0.1 if time.monotonic() - began > 1 else 0.5)
