@@ -1,5 +1,7 @@
 #pragma once
 
+#include <array>
+
 // MESSAGE_ID= of every journal message an administrator may meet: `journalctl MESSAGE_ID=...` finds
 // them, the catalogue (journalctl -x) explains them. An id is never reused or changed.
 
@@ -89,6 +91,47 @@ inline constexpr MessageId kSelfFence{"1650cd0147074eeaae7ab4c234774a56"};
 inline constexpr MessageId kWorkerGone{"50002791c1a946d1b48539e480ffefd8"};
 /// A worker daemon's connection was refused or broke the protocol.
 inline constexpr MessageId kWorkerRefused{"5292a7b3393d4d2592084fe2c76a7f72"};
+
+/// All of the above; tools/tidy compares.
+inline constexpr std::array kAll{kDaemonStarted,
+                                 kDaemonStopping,
+                                 kConfigurationRefused,
+                                 kConfigurationApplied,
+                                 kPaired,
+                                 kPairingRefused,
+                                 kStrangerRefused,
+                                 kPeerConnected,
+                                 kPeerDisconnected,
+                                 kPeerSilent,
+                                 kPeerHeard,
+                                 kNetworkDown,
+                                 kNetworkUp,
+                                 kStateChanged,
+                                 kDecisionRecorded,
+                                 kTakeover,
+                                 kDemotion,
+                                 kSwapStarted,
+                                 kSwapDone,
+                                 kSwapAborted,
+                                 kSplitBrain,
+                                 kOperatorForced,
+                                 kBlocked,
+                                 kResyncStarted,
+                                 kResyncDone,
+                                 kResyncFailed,
+                                 kCopyFailed,
+                                 kMirrorMounted,
+                                 kMirrorUnmounted,
+                                 kAddressTaken,
+                                 kAddressDropped,
+                                 kAddressConflict,
+                                 kUnitsStarted,
+                                 kUnitsStopped,
+                                 kUnitFailed,
+                                 kRestartBudgetSpent,
+                                 kSelfFence,
+                                 kWorkerGone,
+                                 kWorkerRefused};
 
 }  // namespace message
 }  // namespace ha::api

@@ -1,0 +1,129 @@
+#include "ctl/daemon.h"
+
+#include <algorithm>
+#include <cstdlib>
+#include <cstring>
+
+#include "api/bus.h"
+#include "ctl/unreachable.h"
+#include "io/clock.h"
+
+namespace ha::ctl {
+namespace {
+
+// `apply` asks the other node, which may have to be waited for.
+constexpr std::uint64_t kCallTimeoutUs = 60'000'000;
+
+struct BusError {
+    sd_bus_error value = SD_BUS_ERROR_NULL;
+    BusError() = default;
+    BusError(const BusError&) = delete;
+    BusError& operator=(const BusError&) = delete;
+    ~BusError() { sd_bus_error_free(&value); }
+    [[nodiscard]] bool is(const char* name) const {
+        return sd_bus_error_has_name(&value, name) > 0;
+    }
+};
+
+tl::unexpected<Failure> explain(const BusError& error, int code) {
+    if (error.is(SD_BUS_ERROR_SERVICE_UNKNOWN) || error.is(SD_BUS_ERROR_NAME_HAS_NO_OWNER) ||
+        error.is(SD_BUS_ERROR_DISCONNECTED) || error.value.name == nullptr) {
+        return failed(Exit::Unreachable, explain_unreachable());
+    }
+    if (error.is(SD_BUS_ERROR_NO_REPLY) || error.is(SD_BUS_ERROR_TIMEOUT)) {
+        return failed(
+            Exit::TimedOut,
+            "The cluster daemon has not answered within 60 s. Whether the order was taken "
+            "shows in: hamirrorctl status");
+    }
+    const char* text = error.value.message != nullptr ? error.value.message : std::strerror(-code);
+    return failed(Exit::Refused, text);
+}
+
+std::string module_path(const std::string& module) {
+    char* raw = nullptr;
+    if (sd_bus_path_encode(api::bus::kModulePrefix, module.c_str(), &raw) < 0) return "/";
+    std::string path(raw);
+    std::free(raw);
+    return path;
+}
+
+std::string known_modules(const ClusterStatus& status) {
+    std::string names;
+    for (const auto& module : status.modules) names += (names.empty() ? "" : ", ") + module.module;
+    return names.empty() ? "there is none yet: hamirrorctl apply FILE" : "there are: " + names;
+}
+
+}  // namespace
+
+Outcome<Daemon> Daemon::connect() {
+    sd_bus* raw = nullptr;
+    if (sd_bus_open_system(&raw) < 0) return failed(Exit::Unreachable, explain_unreachable());
+    sd_bus_set_method_call_timeout(raw, kCallTimeoutUs);
+    return Daemon(io::SdBus(raw));
+}
+
+template <typename... Arguments>
+Outcome<Daemon::Message> Daemon::call(const std::string& path, const char* interface,
+                                      const char* member, const char* types,
+                                      Arguments... arguments) {
+    BusError error;
+    sd_bus_message* reply = nullptr;
+    const int code = sd_bus_call_method(bus_.get(), api::bus::kName, path.c_str(), interface,
+                                        member, &error.value, &reply, types, arguments...);
+    if (code < 0) {
+        if (error.is(SD_BUS_ERROR_UNKNOWN_OBJECT)) return failed(Exit::Refused, "");
+        return explain(error, code);
+    }
+    return Message(reply);
+}
+
+template <typename... Arguments>
+Outcome<> Daemon::order(const std::string& module, const char* member, const char* types,
+                        Arguments... arguments) {
+    auto reply = call(module_path(module), api::bus::kModule, member, types, arguments...);
+    if (reply) return {};
+    if (!reply.error().text.empty()) return tl::unexpected(reply.error());
+    auto seen = status();
+    if (!seen) return tl::unexpected(seen.error());
+    return failed(Exit::Refused,
+                  "There is no module " + module + "; " + known_modules(seen->status) + ".");
+}
+
+Outcome<Seen> Daemon::status() {
+    auto reply = call(api::bus::kClusterPath, api::bus::kCluster, "Status", "");
+    if (!reply) return tl::unexpected(reply.error());
+    const char* json = nullptr;
+    if (sd_bus_message_read(reply->get(), "s", &json) < 0) {
+        return failed(Exit::Refused, "The cluster daemon's answer cannot be read.");
+    }
+    auto parsed = parse_status(json);
+    if (!parsed) return failed(Exit::Refused, parsed.error().text);
+    return Seen{json, std::move(*parsed)};
+}
+
+Outcome<> Daemon::start(const std::string& module, bool as_source) {
+    return order(module, "Start", "b", static_cast<int>(as_source));
+}
+
+Outcome<> Daemon::stop(const std::string& module, bool all) {
+    return order(module, "Stop", "b", static_cast<int>(all));
+}
+
+Outcome<> Daemon::swap(const std::string& module) {
+    return order(module, "Swap", "");
+}
+
+Outcome<std::string> Daemon::apply(const std::string& yaml, const std::string& file_name,
+                                   bool dry_run, bool without_peer) {
+    auto reply = call(api::bus::kClusterPath, api::bus::kCluster, "Apply", "ssbb", yaml.c_str(),
+                      file_name.c_str(), static_cast<int>(dry_run), static_cast<int>(without_peer));
+    if (!reply) return tl::unexpected(reply.error());
+    const char* plan = nullptr;
+    if (sd_bus_message_read(reply->get(), "s", &plan) < 0) {
+        return failed(Exit::Refused, "The cluster daemon's answer cannot be read.");
+    }
+    return plan;
+}
+
+}  // namespace ha::ctl

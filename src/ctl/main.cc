@@ -1,0 +1,175 @@
+#include <CLI/CLI.hpp>
+#include <array>
+#include <iostream>
+
+#include "ctl/verbs.h"
+
+// The words on the command line. What each verb does is in verb_*.cc.
+
+namespace ha::ctl {
+namespace {
+
+constexpr const char* kExitCodes =
+    "Exit codes:\n"
+    "  0  done\n"
+    "  1  refused or failed; nothing was changed\n"
+    "  2  the command line is wrong\n"
+    "  3  the cluster daemon of this node does not answer\n"
+    "  4  not complete in time; the order was taken and goes on\n"
+    "  5  the order was taken but ended blocked or undone; the text says what is needed\n";
+
+void module(CLI::App& app, Options& options, bool required = true) {
+    app.add_option("MODULE", options.module, "Name of the module")->required(required);
+}
+
+void waiting(CLI::App& app, Options& options) {
+    app.add_flag("--wait", options.wait, "Return when it is complete, not when it has begun");
+    app.add_option("--timeout", options.timeout_s, "With --wait: at most so many seconds")
+        ->check(CLI::Range(1, 86400))
+        ->capture_default_str();
+}
+
+void status_words(CLI::App& app, Options& options) {
+    module(app, options, false);
+    app.add_flag("--watch", options.watch, "Go on, and show every change");
+    app.add_flag("--json", options.json, "One JSON object a line, for programs");
+}
+
+void start_words(CLI::App& app, Options& options) {
+    module(app, options);
+    app.add_flag("--as-source", options.as_source,
+                 "This node's data is the right one: once, when the module is new");
+    waiting(app, options);
+}
+
+void stop_words(CLI::App& app, Options& options) {
+    module(app, options);
+    app.add_flag("--all", options.all, "On both nodes, so that nobody takes over");
+    waiting(app, options);
+}
+
+void swap_words(CLI::App& app, Options& options) {
+    module(app, options);
+    waiting(app, options);
+}
+
+void apply_words(CLI::App& app, Options& options) {
+    app.add_option("FILE", options.file, "The YAML file of a module, - for standard input")
+        ->required();
+    app.add_flag("--dry-run", options.dry_run, "Check it on both nodes and show the plan only");
+    app.add_flag("--without-peer", options.without_peer,
+                 "On this node alone; the other adopts it when it returns");
+}
+
+void events_words(CLI::App& app, Options& options) {
+    module(app, options, false);
+    app.add_option("-n,--lines", options.count, "The newest so many")
+        ->check(CLI::Range(1, 1'000'000))
+        ->capture_default_str();
+    app.add_flag("-f,--follow", options.follow, "Go on with those that come");
+    app.add_flag("--json", options.json, "One JSON object a line, for programs");
+}
+
+void no_words(CLI::App&, Options&) {}
+
+void json_words(CLI::App& app, Options& options) {
+    app.add_flag("--json", options.json, "One JSON object, for programs");
+}
+
+struct Verb {
+    const char* name;
+    const char* summary;
+    const char* examples;
+    void (*words)(CLI::App&, Options&);
+    Outcome<> (*run)(const Options&);
+};
+
+constexpr std::array kVerbs{
+    Verb{"status", "Who is primary, is it safe, since when, and what is needed",
+         "hamirrorctl status\nhamirrorctl status postgresql --watch\nhamirrorctl status --json",
+         status_words, run_status},
+    Verb{"start", "Start a module on this node",
+         "hamirrorctl start postgresql --as-source   # once, where the good data is\n"
+         "hamirrorctl start postgresql --wait",
+         start_words, run_start},
+    Verb{"stop", "Stop a module on this node; the other takes over if it can",
+         "hamirrorctl stop postgresql --wait\nhamirrorctl stop postgresql --all", stop_words,
+         run_stop},
+    Verb{"swap", "Primary and secondary exchange their roles",
+         "hamirrorctl swap postgresql --wait --timeout 60", swap_words, run_swap},
+    Verb{"apply", "Check a configuration on both nodes and put it in force",
+         "hamirrorctl apply postgresql.yaml --dry-run\nhamirrorctl apply postgresql.yaml",
+         apply_words, run_apply},
+    Verb{"events", "What happened on this node",
+         "hamirrorctl events postgresql -n 50\nhamirrorctl events --follow", events_words,
+         run_events},
+    Verb{"version", "The version of this program", "hamirrorctl version", no_words, run_version}};
+
+constexpr std::array kClusterVerbs{Verb{"status", "The pair and its networks",
+                                        "hamirrorctl cluster status", json_words,
+                                        run_cluster_status}};
+
+std::string footer(const Verb& verb) {
+    std::string text = "Examples:\n";
+    std::istringstream lines(verb.examples);
+    for (std::string line; std::getline(lines, line);) text += "  " + line + "\n";
+    return text + "\n" + kExitCodes;
+}
+
+template <typename Verbs>
+void add(CLI::App& parent, const Verbs& verbs, Options& options, const Verb*& chosen) {
+    for (const Verb& verb : verbs) {
+        auto* app = parent.add_subcommand(verb.name, verb.summary);
+        app->footer(footer(verb));
+        verb.words(*app, options);
+        app->final_callback([&verb, &chosen] { chosen = &verb; });
+    }
+}
+
+int run(const Verb& verb, const Options& options) {
+    auto result = verb.run(options);
+    if (result) return static_cast<int>(Exit::Done);
+    std::cout.flush();
+    std::string text = result.error().text;
+    if (!text.empty() && text.back() == '\n') text.pop_back();
+    std::cerr << "hamirrorctl: " << text << "\n";
+    return static_cast<int>(result.error().exit);
+}
+
+int parse_and_run(int argc, char** argv) {
+    Options options;
+    const Verb* chosen = nullptr;
+    CLI::App app("Two servers that stand in for each other", "hamirrorctl");
+    app.require_subcommand(1);
+    app.footer(kExitCodes + std::string("\nhamirrorctl VERB --help; man hamirrorctl"));
+    app.set_version_flag("--version", std::string("hamirrorctl ") + HAMIRROR_VERSION);
+    auto* cluster = app.add_subcommand("cluster", "Pair the two servers");
+    cluster->require_subcommand(1);
+    cluster->footer(kExitCodes);
+    add(app, kVerbs, options, chosen);
+    add(*cluster, kClusterVerbs, options, chosen);
+    try {
+        app.parse(argc, argv);
+    } catch (const CLI::ParseError& error) {
+        return app.exit(error) == 0 ? 0 : static_cast<int>(Exit::Usage);
+    }
+    return run(*chosen, options);
+}
+
+}  // namespace
+
+Outcome<> run_version(const Options&) {
+    std::cout << "hamirrorctl " << HAMIRROR_VERSION << "\n";
+    return {};
+}
+
+}  // namespace ha::ctl
+
+int main(int argc, char** argv) {
+    try {
+        return ha::ctl::parse_and_run(argc, argv);
+    } catch (const std::exception& error) {
+        std::cerr << "hamirrorctl: " << error.what() << "\n";
+        return static_cast<int>(ha::ctl::Exit::Refused);
+    }
+}

@@ -1,0 +1,69 @@
+#include <unistd.h>
+
+#include <ctime>
+#include <iostream>
+#include <nlohmann/json.hpp>
+
+#include "ctl/journal.h"
+#include "ctl/status_text.h"
+#include "ctl/verbs.h"
+
+namespace ha::ctl {
+namespace {
+
+constexpr std::size_t kModuleColumn = 20;
+constexpr std::size_t kTextColumn = 34;
+
+std::string row(const std::string& when, const std::string& module, const std::string& text) {
+    std::string head = when + " " + module;
+    head.resize(std::max(head.size() + 1, kTextColumn), ' ');
+    return wrap(head + text, kTextColumn, 0) + "\n";
+}
+
+std::string local_time(std::uint64_t unix_us) {
+    const auto seconds = static_cast<std::time_t>(unix_us / 1'000'000);
+    std::tm local{};
+    localtime_r(&seconds, &local);
+    char text[kModuleColumn];
+    return {text, std::strftime(text, sizeof text, "%Y-%m-%d %H:%M:%S", &local)};
+}
+
+std::string json_line(const JournalEvent& event) {
+    const nlohmann::ordered_json json = {{"at_unix_us", event.at_unix_us},
+                                         {"module", event.module},
+                                         {"message_id", event.message_id},
+                                         {"priority", event.priority},
+                                         {"text", event.text}};
+    return json.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n";
+}
+
+}  // namespace
+
+Outcome<> run_events(const Options& options) {
+    auto journal = EventJournal::open(options.module);
+    if (!journal) return failed(Exit::Refused, journal.error().text);
+    std::uint64_t shown = 0;
+    const auto show = [&](const JournalEvent& event) {
+        if (shown++ == 0 && !options.json)
+            std::cout << row("TIME               ", "MODULE", "WHAT");
+        std::cout << (options.json ? json_line(event)
+                                   : row(local_time(event.at_unix_us),
+                                         event.module.empty() ? "-" : event.module, event.text));
+        std::cout.flush();
+        return static_cast<bool>(std::cout);
+    };
+    auto listed = journal->newest(static_cast<std::uint64_t>(options.count), show);
+    if (!listed) return failed(Exit::Refused, listed.error().text);
+    if (shown == 0 && !options.json) {
+        std::cerr << "No events"
+                  << (geteuid() == 0 ? ".\n"
+                                     : " that you may read: repeat it with "
+                                       "sudo.\n");
+    }
+    if (!options.follow) return {};
+    auto followed = journal->follow(show);
+    if (!followed) return failed(Exit::Refused, followed.error().text);
+    return {};
+}
+
+}  // namespace ha::ctl

@@ -1,0 +1,44 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "base/time.h"
+#include "ctl/outcome.h"
+
+// What hamirrorctl can do; main.cc gives each verb its words on the command line. A verb writes its
+// result to standard output and returns why it failed, if it did; main() writes that to standard
+// error.
+
+namespace ha::ctl {
+
+/// Of all verbs together; each looks at its own.
+struct Options {
+    std::string module;
+    std::string file;
+    std::string host;
+    std::string name;
+    std::vector<std::string> addresses;
+    bool as_source = false;
+    bool all = false;
+    bool wait = false;
+    int timeout_s = 120;
+    bool dry_run = false;
+    bool without_peer = false;
+    bool watch = false;
+    bool json = false;
+    bool follow = false;
+    int count = 20;
+    int port = 7400;
+};
+
+Outcome<> run_status(const Options& options);
+Outcome<> run_start(const Options& options);
+Outcome<> run_stop(const Options& options);
+Outcome<> run_swap(const Options& options);
+Outcome<> run_apply(const Options& options);
+Outcome<> run_events(const Options& options);
+Outcome<> run_cluster_status(const Options& options);
+Outcome<> run_version(const Options& options);
+
+}  // namespace ha::ctl

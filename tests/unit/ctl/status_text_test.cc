@@ -1,0 +1,96 @@
+#include "ctl/status_text.h"
+
+#include <gtest/gtest.h>
+
+#include <sstream>
+
+#include "ctl/unreachable.h"
+#include "unit/ctl/samples.h"
+
+namespace ha::ctl {
+namespace {
+
+TEST(StatusText, APairThatIsWell) {
+    EXPECT_EQ(status_text(
+                  cluster(node("node1", "primary", "ready"), node("node2", "secondary", "ready"))),
+              "This is node1; node2 is connected.\n"
+              "  network    10.0.0.1 - 10.0.0.2\n"
+              "  network    10.1.0.1 - 10.1.0.2  NOT HEARD on it\n"
+              "\n"
+              "db: served by node1\n"
+              "  safe       yes: every change is on both nodes before it is acknowledged.\n"
+              "  node1 (here)        primary   ready     in sync   epoch 3\n"
+              "  node2               secondary ready     in sync   epoch 3\n"
+              "  addresses  192.0.2.10/24\n");
+}
+
+TEST(StatusText, WhatIsNeededComesWithItsCommand) {
+    NodeStatus unseen;
+    unseen.node = "node2";
+    const auto text = status_text(cluster(
+        node("node1", "waiting", "blocked", "outdated", "The data here is older."), unseen));
+    EXPECT_NE(text.find("db: served by no node\n"), std::string::npos) << text;
+    EXPECT_NE(text.find("  NEEDED     node1: The data here is older.\n"), std::string::npos)
+        << text;
+    EXPECT_NE(text.find("  run        bring the other node back"), std::string::npos) << text;
+    EXPECT_NE(text.find("  node2               not seen\n"), std::string::npos) << text;
+}
+
+TEST(StatusText, AReasonThatNamesItsCommandIsEnough) {
+    EXPECT_EQ(advice("db", node("node1", "waiting", "blocked", "nobody-knows",
+                                "Run: hamirrorctl start db --as-source")),
+              "");
+    EXPECT_EQ(advice("db", node("node1", "waiting", "blocked", "what-ever", "New.")),
+              "hamirrorctl events db (on node1)");
+}
+
+TEST(StatusText, SaysWhetherTheDataIsSafe) {
+    const auto say = [](const NodeStatus& first, const NodeStatus& second, bool resync) {
+        auto status = cluster(first, second);
+        status.modules[0].resync.running = resync;
+        return safety(status.modules[0]).substr(0, 8);
+    };
+    EXPECT_EQ(say(node("node1", "alone", "ready"), node("node2", "stopped", "ready"), false),
+              "NO: only");
+    EXPECT_EQ(say(node("node1", "alone", "ready"), node("node2", "secondary", "transient"), true),
+              "NOT YET:");
+    EXPECT_EQ(
+        say(node("node1", "primary", "transient"), node("node2", "secondary", "ready"), false),
+        "yes: eve");
+    EXPECT_EQ(say(node("node1", "alone", "ready"), node("node2", "alone", "ready"), false),
+              "NO: both");
+    EXPECT_EQ(say(node("node1", "stopped", "ready"), node("node2", "stopped", "ready"), false),
+              "not serv");
+}
+
+TEST(StatusText, FitsATerminal) {
+    auto status = cluster(node("node1", "waiting", "blocked", "data-missing",
+                               "The mirrored directories do not carry this module's marker: "
+                               "/var/lib/db has none at all. Nothing is served from them."),
+                          node("node2", "secondary", "ready"));
+    std::istringstream lines(module_text(status.modules[0], status));
+    for (std::string line; std::getline(lines, line);) EXPECT_LE(line.size(), 80U) << line;
+    EXPECT_EQ(wrap("a b", 4, 0), "a b");
+    EXPECT_EQ(wrap(std::string(79, 'x') + " yy", 4, 0), std::string(79, 'x') + "\n    yy");
+}
+
+TEST(StatusText, BytesInReadableUnits) {
+    EXPECT_EQ(bytes_text(0), "0 B");
+    EXPECT_EQ(bytes_text(1536), "1.5 KiB");
+    EXPECT_EQ(progress({true, 10, 3, 1 << 20, 512}), "3 of 10 files, 1.0 MiB compared, 512 B sent");
+}
+
+TEST(Unreachable, SaysWhatToDo) {
+    EXPECT_NE(explain_unreachable("loaded", "inactive", true)
+                  .find("ha-clusterd.service is inactive. Start it:\n"
+                        "    systemctl start ha-cluster.target\n"),
+              std::string::npos);
+    EXPECT_NE(explain_unreachable("loaded", "inactive", false).find("hamirrorctl cluster init"),
+              std::string::npos);
+    EXPECT_NE(explain_unreachable("not-found", "inactive", true).find("Install the package"),
+              std::string::npos);
+    EXPECT_NE(explain_unreachable("", "", true).find("systemd does not answer"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace ha::ctl

@@ -1,0 +1,206 @@
+#include "ctl/verbs.h"
+
+#include <gtest/gtest.h>
+#include <signal.h>
+#include <spawn.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <fstream>
+#include <iostream>
+#include <sstream>
+#include <thread>
+
+#include "clusterd/bus_face.h"
+#include "io/clock.h"
+#include "unit/clusterd/fake_commands.h"
+
+// The verbs against the daemon's real face over a real bus of the test's own.
+
+extern char** environ;
+
+namespace ha::ctl {
+namespace {
+
+constexpr const char* kBusDaemon = "/usr/bin/dbus-daemon";
+
+class PrivateBus {
+  public:
+    PrivateBus() : address_("unix:path=" + testing::TempDir() + "bus." + std::to_string(getpid())) {
+        const std::string file = testing::TempDir() + "bus.conf." + std::to_string(getpid());
+        std::ofstream(file) << "<busconfig><type>custom</type><listen>" << address_
+                            << "</listen><policy context='default'><allow own='*'/>"
+                               "<allow send_destination='*'/><allow receive_sender='*'/>"
+                               "</policy></busconfig>";
+        config_ = "--config-file=" + file;
+        setenv("DBUS_SYSTEM_BUS_ADDRESS", address_.c_str(), 1);
+        start();
+    }
+    ~PrivateBus() { stop(); }
+
+    void start() {
+        std::string program(kBusDaemon);
+        std::string flag("--nofork");
+        char* words[] = {program.data(), config_.data(), flag.data(), nullptr};
+        ASSERT_EQ(posix_spawn(&process_, kBusDaemon, nullptr, nullptr, words, environ), 0);
+        for (int i = 0; i < 500 && access(address_.substr(10).c_str(), F_OK) != 0; ++i) {
+            usleep(10'000);
+        }
+    }
+    void stop() {
+        kill(process_, SIGTERM);
+        waitpid(process_, nullptr, 0);
+        unlink(address_.substr(10).c_str());
+    }
+
+  private:
+    std::string address_;
+    std::string config_;
+    pid_t process_ = -1;
+};
+
+/// Takes orders and shows their effects a moment later.
+class LivelyCommands : public clusterd::FakeCommands {
+  public:
+    explicit LivelyCommands(io::Loop& loop) : timer_(loop) {}
+
+    clusterd::Face* face = nullptr;
+    std::function<void(clusterd::ModuleView&)> effect;
+
+    void start(const std::string& name, bool as_source, clusterd::Done done) override {
+        FakeCommands::start(name, as_source, std::move(done));
+        happen();
+    }
+    void swap(const std::string& name, clusterd::Done done) override {
+        FakeCommands::swap(name, std::move(done));
+        happen();
+    }
+
+  private:
+    void happen() {
+        timer_.arm(io::boot_now() + 50ms, [this] {
+            effect(shown.modules[0]);
+            face->changed();
+        });
+    }
+    io::Timer timer_;
+};
+
+class Verbs : public testing::Test {
+  protected:
+    void SetUp() override {
+        if (access(kBusDaemon, X_OK) != 0) GTEST_SKIP() << "no dbus-daemon";
+        bus_.emplace();
+        commands_.emplace(loop_);
+        clusterd::BusFace::Options options;
+        options.may_change = [](sd_bus_message*) { return true; };
+        options.retry = 50ms;
+        face_.emplace(loop_, *commands_, std::move(options));
+        commands_->face = &*face_;
+        thread_ = std::thread([this] { ASSERT_TRUE(loop_.run()); });
+    }
+    void TearDown() override {
+        if (!thread_.joinable()) return;
+        in_loop([this] { face_->stop(); });
+        loop_.post([this] { loop_.stop(); });
+        thread_.join();
+    }
+    void in_loop(const std::function<void()>& work) {
+        std::atomic<bool> done = false;
+        loop_.post([&] {
+            work();
+            done = true;
+            done.notify_all();
+        });
+        done.wait(false);
+    }
+    void serve() {
+        in_loop([this] { face_->start(); });
+        Options options;
+        for (int i = 0; i < 500 && !run_cluster_status(options); ++i) usleep(10'000);
+    }
+    /// Its standard output, or the failure's exit code and text.
+    std::string play(Outcome<> (*verb)(const Options&), const Options& options) {
+        std::ostringstream out;
+        auto* before = std::cout.rdbuf(out.rdbuf());
+        auto result = verb(options);
+        std::cout.rdbuf(before);
+        if (result) return out.str();
+        return std::to_string(static_cast<int>(result.error().exit)) + " " + result.error().text;
+    }
+    static Options shop() {
+        Options options;
+        options.module = "web-shop";
+        options.wait = true;
+        options.timeout_s = 5;
+        return options;
+    }
+
+    std::optional<PrivateBus> bus_;
+    io::Loop loop_;
+    std::optional<LivelyCommands> commands_;
+    std::optional<clusterd::BusFace> face_;
+    std::thread thread_;
+};
+
+TEST_F(Verbs, ExplainThemselvesWhenTheDaemonIsDown) {
+    const auto said = play(run_status, {});
+    EXPECT_EQ(said.substr(0, 51), "3 The cluster daemon of this node does not answer.\n") << said;
+    EXPECT_EQ(play(run_start, shop()).substr(0, 2), "3 ");
+}
+
+TEST_F(Verbs, StatusShowsTheModule) {
+    serve();
+    EXPECT_NE(play(run_status, {}).find("web-shop: served by node1"), std::string::npos);
+    Options json;
+    json.json = true;
+    json.module = "nothing";
+    EXPECT_EQ(play(run_status, json), "1 There is no module nothing.");
+    json.module = "web-shop";
+    EXPECT_EQ(play(run_status, json).substr(0, 16), R"({"node":"node2",)");
+}
+
+TEST_F(Verbs, StartWaitsUntilItIsReady) {
+    serve();
+    commands_->effect = [](clusterd::ModuleView& module) { module.nodes[1].readiness = "ready"; };
+    auto options = shop();
+    options.as_source = true;
+    EXPECT_EQ(play(run_start, options), "node2 is secondary/ready: The copy is being compared.\n");
+    EXPECT_EQ(commands_->orders, std::vector<std::string>{"start web-shop as-source"});
+}
+
+TEST_F(Verbs, WhatDoesNotComeIsAnswered) {
+    serve();
+    commands_->effect = [](clusterd::ModuleView&) {};
+    auto options = shop();
+    options.timeout_s = 1;
+    EXPECT_EQ(play(run_swap, options).substr(0, 56),
+              "4 Not complete after 1 s; the order was taken and goes o");
+}
+
+TEST_F(Verbs, RefusalsAreShownAsTheyAre) {
+    serve();
+    commands_->answer = tl::unexpected(clusterd::CommandError{"busy", "Try again."});
+    EXPECT_EQ(play(run_swap, shop()), "1 Try again.");
+    auto options = shop();
+    options.module = "shop";
+    EXPECT_EQ(play(run_swap, options), "1 There is no module shop; there are: web-shop.");
+}
+
+TEST_F(Verbs, WaitingOutlivesTheBus) {
+    serve();
+    commands_->effect = [](clusterd::ModuleView&) {};
+    std::thread outage([this] {
+        usleep(200'000);
+        bus_->stop();
+        in_loop([this] { commands_->shown.modules[0].nodes[1].readiness = "ready"; });
+        bus_->start();
+    });
+    auto options = shop();
+    options.timeout_s = 10;
+    EXPECT_EQ(play(run_start, options), "node2 is secondary/ready: The copy is being compared.\n");
+    outage.join();
+}
+
+}  // namespace
+}  // namespace ha::ctl

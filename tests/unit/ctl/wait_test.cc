@@ -1,0 +1,81 @@
+#include "ctl/wait.h"
+
+#include <gtest/gtest.h>
+
+#include "unit/ctl/samples.h"
+
+namespace ha::ctl {
+namespace {
+
+using Kind = Verdict::Kind;
+
+const NodeStatus kPeer = node("node2", "primary", "ready");
+
+TEST(Wait, StartIsDoneWhenTheNodeServesOrStandsBy) {
+    Waiter waiter(Order::Start, "db", cluster(node("node1", "stopped", "ready"), kPeer));
+    const auto look = [&](const char* state, const char* readiness) {
+        return waiter.look(cluster(node("node1", state, readiness), kPeer), true).kind;
+    };
+    EXPECT_EQ(look("stopped", "ready"), Kind::Pending);
+    EXPECT_EQ(look("waiting", "transient"), Kind::Pending);
+    EXPECT_EQ(look("secondary", "transient"), Kind::Pending);
+    EXPECT_EQ(look("secondary", "ready"), Kind::Done);
+    EXPECT_EQ(look("alone", "ready"), Kind::Done);
+    EXPECT_EQ(look("primary", "ready"), Kind::Done);
+}
+
+TEST(Wait, ABlockThatWasThereBeforeIsGivenTime) {
+    const auto blocked =
+        cluster(node("node1", "waiting", "blocked", "nobody-knows", "Nobody knows."), kPeer);
+    Waiter waiter(Order::Start, "db", blocked);
+    EXPECT_EQ(waiter.look(blocked, false).kind, Kind::Pending);
+    EXPECT_EQ(waiter.look(blocked, true).kind, Kind::Stuck);
+    const auto other = cluster(node("node1", "waiting", "blocked", "outdated", "Older."), kPeer);
+    EXPECT_EQ(waiter.look(other, false).kind, Kind::Stuck);
+    EXPECT_EQ(waiter.look(other, false).text.substr(0, 32), "node1 is waiting/blocked: Older.");
+}
+
+TEST(Wait, StopAllWaitsForTheOtherNodeToo) {
+    const auto one = cluster(node("node1", "stopped", "ready"), kPeer);
+    const auto both = cluster(node("node1", "stopped", "ready"), node("node2", "stopped", "ready"));
+    EXPECT_EQ(Waiter(Order::Stop, "db", one).look(one, false).kind, Kind::Done);
+    EXPECT_EQ(Waiter(Order::StopAll, "db", one).look(one, false).kind, Kind::Pending);
+    EXPECT_EQ(Waiter(Order::StopAll, "db", one).look(both, false).kind, Kind::Done);
+}
+
+TEST(Wait, SwapIsDoneWhenBothRolesAreExchanged) {
+    const auto before =
+        cluster(node("node1", "primary", "ready"), node("node2", "secondary", "ready"));
+    Waiter waiter(Order::Swap, "db", before);
+    EXPECT_EQ(waiter.look(before, true).kind, Kind::Pending);
+    EXPECT_EQ(waiter
+                  .look(cluster(node("node1", "primary", "transient"),
+                                node("node2", "secondary", "ready")),
+                        true)
+                  .kind,
+              Kind::Pending);
+    EXPECT_EQ(
+        waiter
+            .look(cluster(node("node1", "secondary", "ready"), node("node2", "primary", "ready")),
+                  true)
+            .kind,
+        Kind::Done);
+}
+
+TEST(Wait, ASwapThatWasUndoneIsNoSuccess) {
+    const auto before =
+        cluster(node("node1", "primary", "ready"), node("node2", "secondary", "ready"));
+    Waiter waiter(Order::Swap, "db", before);
+    waiter.look(cluster(node("node1", "primary", "transient"), node("node2", "secondary", "ready")),
+                true);
+    EXPECT_EQ(waiter.look(before, true).kind, Kind::Stuck);
+}
+
+TEST(Wait, AModuleThatGoesAwayEndsIt) {
+    const auto before = cluster(kPeer, kPeer);
+    Waiter waiter(Order::Start, "db", before);
+    EXPECT_EQ(waiter.look(ClusterStatus{}, false).kind, Kind::Stuck);
+}
+
+}  // namespace
+}  // namespace ha::ctl
