@@ -76,6 +76,30 @@ void json_words(CLI::App& app, Options& options) {
     app.add_flag("--json", options.json, "One JSON object, for programs");
 }
 
+void port(CLI::App& app, Options& options, const char* whose) {
+    app.add_option("--port", options.port, whose)
+        ->check(CLI::Range(1, 65535))
+        ->capture_default_str();
+}
+
+void node_words(CLI::App& app, Options& options) {
+    app.add_option("--name", options.name, "Name of this server in the pair (default: host name)");
+    app.add_option("--address", options.addresses,
+                   "Address of this server on a network between the two; one --address for each "
+                   "network, in the same order on both servers");
+}
+
+void init_words(CLI::App& app, Options& options) {
+    node_words(app, options);
+    port(app, options, "TCP and UDP port of the cluster daemons");
+}
+
+void pair_words(CLI::App& app, Options& options) {
+    app.add_option("HOST", options.host, "The server where 'cluster init' was run")->required();
+    node_words(app, options);
+    port(app, options, "Port of the cluster daemon there");
+}
+
 struct Verb {
     const char* name;
     const char* summary;

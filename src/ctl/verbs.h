@@ -38,6 +38,9 @@ Outcome<> run_stop(const Options& options);
 Outcome<> run_swap(const Options& options);
 Outcome<> run_apply(const Options& options);
 Outcome<> run_events(const Options& options);
+Outcome<> run_cluster_init(const Options& options);
+Outcome<> run_cluster_token(const Options& options);
+Outcome<> run_cluster_pair(const Options& options);
 Outcome<> run_cluster_status(const Options& options);
 Outcome<> run_version(const Options& options);
 
