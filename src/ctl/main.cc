@@ -129,9 +129,19 @@ constexpr std::array kVerbs{
          run_events},
     Verb{"version", "The version of this program", "hamirrorctl version", no_words, run_version}};
 
-constexpr std::array kClusterVerbs{Verb{"status", "The pair and its networks",
-                                        "hamirrorctl cluster status", json_words,
-                                        run_cluster_status}};
+constexpr std::array kClusterVerbs{
+    Verb{"init", "First server: make this node's key and a token for the other",
+         "hamirrorctl cluster init --address 192.0.2.1\n"
+         "hamirrorctl cluster init --name node1 --address 192.0.2.1 --address 198.51.100.1",
+         init_words, run_cluster_init},
+    Verb{"token", "First server: another token, when the first was used up or is too old",
+         "hamirrorctl cluster token", no_words, run_cluster_token},
+    Verb{"pair", "Second server: exchange keys with the first; asks for the token",
+         "hamirrorctl cluster pair 192.0.2.1 --address 192.0.2.2\n"
+         "hamirrorctl cluster pair node1 --name node2 --address 192.0.2.2 < token",
+         pair_words, run_cluster_pair},
+    Verb{"status", "The pair and its networks", "hamirrorctl cluster status", json_words,
+         run_cluster_status}};
 
 std::string footer(const Verb& verb) {
     std::string text = "Examples:\n";

@@ -66,7 +66,7 @@ int open_side(const char* name) {
 
 // One direction: frames read on `from` wait in the queue and leave by `to`.
 class Direction {
-public:
+  public:
     Direction(int from, int to, Behaviour how, unsigned seed)
         : from_(from), to_(to), how_(how), random_(seed) {}
 
@@ -99,7 +99,7 @@ public:
         return queue_.empty() ? Clock::time_point::max() : queue_.front().due;
     }
 
-private:
+  private:
     int from_, to_;
     Behaviour how_;
     std::minstd_rand random_;
@@ -131,8 +131,8 @@ int main(int argc, char** argv) {
     for (;;) {
         const auto now = Clock::now();
         const bool sent = there.deliver(now) & back.deliver(now);
-        const auto due = sent ? std::min(there.next_due(), back.next_due())
-                              : now + std::chrono::milliseconds(1);
+        const auto due =
+            sent ? std::min(there.next_due(), back.next_due()) : now + std::chrono::milliseconds(1);
         const bool idle = due == Clock::time_point::max();
         const timespec wait = until(idle ? now : due, now);
         pollfd sides[2] = {{a, POLLIN, 0}, {b, POLLIN, 0}};
