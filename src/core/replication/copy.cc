@@ -109,7 +109,7 @@ Attributes read_attributes(FieldReader& from) {
 CopyEntry read_entry(FieldReader& from, bool named) {
     CopyEntry entry;
     entry.name = from.number.text(kMaxName);
-    from.check(named ? valid_name(entry.name) : entry.name.empty());
+    from.check(valid_name(entry.name) || (entry.name.empty() && !named));
     entry.id = from.id();
     entry.mode = from.number.u32();
     entry.device = from.number.u64();
@@ -129,8 +129,8 @@ CopyList read_list(FieldReader& from) {
 }
 
 CopyAttach read_attach(FieldReader& from) {
-    FileId parent = from.any_id();
-    return {parent, read_entry(from, parent.value != 0)};
+    FileId parent = from.id();
+    return {parent, read_entry(from, false)};
 }
 
 CopyDetach read_detach(FieldReader& from) {

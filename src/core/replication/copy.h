@@ -41,7 +41,7 @@ struct CopyBegin {
 
 /// A name in a directory and what the inode behind it is made of for ever.
 struct CopyEntry {
-    std::string name;  // empty: in the orphan directory
+    std::string name;  // empty: in the orphan directory, where CopyAttach allows it
     FileId id;
     std::uint32_t mode = 0;    // only the type counts
     std::uint64_t device = 0;  // st_rdev of a device node
@@ -63,8 +63,8 @@ struct CopyListed {
     auto operator<=>(const CopyListed&) const = default;
 };
 
-/// The entry appears in `parent` (value 0: the orphan directory): by id if the target knows it,
-/// else as an empty placeholder of its type.
+/// The entry appears in `parent`, or without a name in the orphan directory of the root that holds
+/// `parent`: by id if the target knows it, else as an empty placeholder of its type.
 struct CopyAttach {
     FileId parent;
     CopyEntry entry;

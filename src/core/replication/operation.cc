@@ -129,9 +129,9 @@ Write read_write(FieldReader& from) {
 
 Create read_create(FieldReader& from) {
     Create create;
-    create.parent = from.any_id();
+    create.parent = from.id();
     create.name = from.number.text(kMaxName);
-    from.check(create.parent.value == 0 ? create.name.empty() : valid_name(create.name));
+    from.check(create.name.empty() || valid_name(create.name));
     create.id = from.id();
     create.mode = from.number.u32();
     create.uid = from.number.u32();

@@ -50,8 +50,9 @@ struct Write {
 /// mknod, mkdir, symlink, create and O_TMPFILE in one: an inode with id `id` appears. `mode` holds
 /// type and permission bits as they came out, umask and default ACL applied.
 struct Create {
-    FileId parent;     // value 0: without a name, in the orphan directory (O_TMPFILE)
-    std::string name;  // 1..255 bytes, no '/' and no NUL
+    FileId parent;
+    std::string name;  // 1..255 bytes, no '/' and no NUL; empty: without a name, in the orphan
+                       // directory of the root that holds `parent` (O_TMPFILE)
     FileId id;
     std::uint32_t mode = 0;
     std::uint32_t uid = 0;

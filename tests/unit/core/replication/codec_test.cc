@@ -93,9 +93,6 @@ TEST(OperationCodec, NamesThatAreNoEntriesAreRefused) {
     for (const std::string& name : {std::string(), std::string("a/b"), std::string("a\0b", 3),
                                     std::string("."), std::string(".."), std::string(256, 'x')}) {
         EXPECT_FALSE(decode(encoded(Operation{Link{FileId{9}, FileId{1}, name}, {}}))) << name;
-        EXPECT_FALSE(decode(encoded(Operation{
-            Create{.parent = FileId{1}, .name = name, .id = FileId{4}, .target = "", .xattrs = {}},
-            {}})));
         EXPECT_FALSE(
             decode_copy(encoded(CopyRecord{CopyDetach{FileId{1}, name, FileId{9}, false}, {}})));
     }

@@ -20,7 +20,7 @@ inline std::vector<Operation> operations() {
     Operation all[] = {
         {Write{FileId{9}, 1ULL << 40, bytes("hello"), true}, {{FileId{9}, time}}},
         {Create{FileId{1}, "new\nname", FileId{10}, 0100644, 7, 8, 0, "", {xattr, xattr}}, {}},
-        {Create{FileId{}, "", FileId{11}, 0100600, 1, 2, 0, "", {}}, {}},
+        {Create{FileId{1}, "", FileId{11}, 0100600, 1, 2, 0, "", {}}, {}},
         {Create{FileId{1}, "link", FileId{12}, 0120777, 1, 2, 0, "../a/b", {}}, {}},
         {Link{FileId{9}, FileId{2}, std::string(255, 'n')}, {{FileId{2}, time}}},
         {Unlink{FileId{2}, "old", FileId{9}, true}, {{FileId{2}, time}}},
@@ -46,7 +46,7 @@ inline std::vector<CopyRecord> copies() {
         {CopyList{FileId{1}, {entry, entry}}, {}},
         {CopyListed{FileId{1}, attributes}, {}},
         {CopyAttach{FileId{1}, entry}, stamps},
-        {CopyAttach{FileId{}, orphan}, {}},
+        {CopyAttach{FileId{1}, orphan}, {}},
         {CopyDetach{FileId{1}, "name", FileId{9}, true}, stamps},
         {CopyHashes{FileId{9}, kHashZone, 77}, {}},
         {CopyFinal{FileId{9}, attributes}, {}},
