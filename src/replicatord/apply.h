@@ -16,7 +16,8 @@ class Apply {
 
     /// Fsync and the durability of a Write are not done here: see sync().
     Result<> apply(const replication::Operation& operation);
-    /// What the durable result of an Fsync or a durable Write stands for. Any thread, after apply().
+    /// What the durable result of an Fsync or a durable Write stands for. Any thread, after
+    /// apply().
     static Result<> sync(Tree& tree, FileId id, bool data_only);
 
     /// Shared with the resync target.

@@ -16,7 +16,8 @@ class PlainChannel final : public Channel {
 
     Result<std::size_t> read(std::span<std::byte> into, Duration patience) override {
         auto ready = wait_for(socket_.get(), POLLIN, patience);
-        if (!ready || !*ready) return ready ? Result<std::size_t>(0) : tl::unexpected(ready.error());
+        if (!ready || !*ready)
+            return ready ? Result<std::size_t>(0) : tl::unexpected(ready.error());
         ssize_t count = ::recv(socket_.get(), into.data(), into.size(), 0);
         if (count == 0) return fail("the peer closed the connection", ECONNRESET);
         if (count < 0 && (errno == EAGAIN || errno == EINTR)) return 0;

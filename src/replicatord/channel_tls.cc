@@ -43,9 +43,8 @@ class TlsChannel final : public Channel {
 
     Result<std::size_t> read(std::span<std::byte> into, Duration patience) override {
         for (bool waited = false;; waited = true) {
-            auto step = attempt([&] {
-                return SSL_read(ssl_, into.data(), static_cast<int>(into.size()));
-            });
+            auto step =
+                attempt([&] { return SSL_read(ssl_, into.data(), static_cast<int>(into.size())); });
             if (!step) return tl::unexpected(step.error());
             if (step->bytes > 0) return static_cast<std::size_t>(step->bytes);
             if (waited) return 0;
@@ -57,9 +56,8 @@ class TlsChannel final : public Channel {
 
     Result<> write(std::span<const std::byte> from) override {
         while (!from.empty()) {
-            auto step = attempt([&] {
-                return SSL_write(ssl_, from.data(), static_cast<int>(from.size()));
-            });
+            auto step = attempt(
+                [&] { return SSL_write(ssl_, from.data(), static_cast<int>(from.size())); });
             if (!step) return tl::unexpected(step.error());
             if (step->bytes > 0) {
                 from = from.subspan(static_cast<std::size_t>(step->bytes));

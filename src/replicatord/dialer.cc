@@ -138,8 +138,7 @@ Result<io::Fd> NetworkDialer::wait_for_connection() {
         if (fds[0].revents != 0) return interrupted();
         for (std::size_t i = 1; i < fds.size(); ++i) {
             if (fds[i].revents == 0) continue;
-            io::Fd socket(
-                ::accept4(fds[i].fd, nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
+            io::Fd socket(::accept4(fds[i].fd, nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
             if (!socket) continue;
             int one = 1;
             ::setsockopt(socket.get(), IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));

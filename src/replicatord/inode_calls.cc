@@ -62,7 +62,8 @@ Result<> set_mode(int fd, std::uint32_t mode) {
     auto attributes = status(fd);
     if (!attributes) return tl::unexpected(attributes.error());
     if (S_ISLNK(attributes->st_mode)) return {};
-    if (::chmod(proc_path(fd).c_str(), mode & 07777) != 0) return call_failed("set the mode", errno);
+    if (::chmod(proc_path(fd).c_str(), mode & 07777) != 0)
+        return call_failed("set the mode", errno);
     return {};
 }
 

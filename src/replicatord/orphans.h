@@ -24,7 +24,8 @@ class Orphans {
     Result<bool> holds(FileId id, const struct stat& of);
     /// The orphan of `id` gets the name parent/name. ENOENT: there is none.
     Result<> take_out(FileId id, FileId parent, const std::string& name);
-    /// Removes the orphan of `id`, if there is one, and forgets the inode if that was its last name.
+    /// Removes the orphan of `id`, if there is one, and forgets the inode if that was its last
+    /// name.
     Result<> release(FileId id);
     /// The source keeps it too.
     void confirm(FileId id);

@@ -43,7 +43,7 @@ Result<std::size_t> read_more(Channel& channel, FrameReader& reader, Instant dea
     }
 }
 
-Result<> receive_all(Channel& channel, FrameReader& reader, StreamEnd& end, Duration silence) {
+Result<> receive_all(Channel& channel, FrameReader& reader, StreamEnd& end) {
     Instant evidence = io::boot_now();
     for (;;) {
         auto frame = reader.next();
@@ -53,7 +53,7 @@ Result<> receive_all(Channel& channel, FrameReader& reader, StreamEnd& end, Dura
             evidence = io::boot_now();
             continue;
         }
-        auto count = read_more(channel, reader, evidence + silence);
+        auto count = read_more(channel, reader, evidence + end.silence());
         if (!count) return tl::unexpected(count.error());
         if (*count == 0) return fail("the peer was silent");
         evidence = io::boot_now();  // part of a frame, on a slow line
@@ -79,9 +79,9 @@ Result<Frame> read_frame(Channel& channel, FrameReader& reader, Duration patienc
     }
 }
 
-std::string run_stream(Channel& channel, FrameReader& reader, StreamEnd& end, Duration silence) {
+std::string run_stream(Channel& channel, FrameReader& reader, StreamEnd& end) {
     std::thread sender([&] { send_all(channel, end); });
-    auto result = receive_all(channel, reader, end, silence);
+    auto result = receive_all(channel, reader, end);
     channel.shutdown();
     end.end();
     sender.join();

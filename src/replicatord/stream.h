@@ -18,6 +18,8 @@ class StreamEnd {
     /// The receiver thread: may block; the silence of the peer does not count meanwhile. An error
     /// ends the connection.
     virtual Result<> received(const replication::Frame& frame) = 0;
+    /// Without any frame or byte for this long the connection counts as broken.
+    [[nodiscard]] virtual Duration silence() const = 0;
     /// Makes to_send() return empty, now and later. Any thread.
     virtual void end() noexcept = 0;
 };
@@ -29,9 +31,8 @@ Result<> send_frame(Channel& channel, replication::FrameBuilder frame);
 Result<replication::Frame> read_frame(Channel& channel, replication::FrameReader& reader,
                                       Duration patience);
 
-/// Moves frames both ways until the connection breaks, the peer is silent for `silence`, or an end
-/// gives up; then why. The calling thread receives; another one sends, many frames in one write.
-std::string run_stream(Channel& channel, replication::FrameReader& reader, StreamEnd& end,
-                       Duration silence);
+/// Moves frames both ways until the connection breaks, the peer is silent, or an end gives up; then
+/// why. The calling thread receives; another one sends, many frames in one write.
+std::string run_stream(Channel& channel, replication::FrameReader& reader, StreamEnd& end);
 
 }  // namespace ha::replicatord

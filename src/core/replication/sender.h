@@ -72,6 +72,7 @@ class Sender {
     /// Everyone who waits (forced demotion).
     std::vector<Completion> take_all();
     [[nodiscard]] bool anyone_waits() const;
+    [[nodiscard]] bool awaits_durable() const { return !waiting_durable_.empty(); }
 
   private:
     struct Record {

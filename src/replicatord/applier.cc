@@ -1,0 +1,145 @@
+#include "replicatord/applier.h"
+
+#include <cerrno>
+
+namespace ha::replicatord {
+
+using namespace replication;
+
+namespace {
+
+const char* failure_code(int error) {
+    if (error == ENOSPC || error == EDQUOT) return "disk-full";
+    if (error == EIO || error == EROFS) return "io-error";
+    return "copy-mismatch";
+}
+
+}  // namespace
+
+Applier::Applier(Tree& tree, Listener listener)
+    : tree_(tree),
+      listener_(std::move(listener)),
+      orphans_(tree),
+      apply_(tree, orphans_),
+      target_(tree, orphans_, apply_) {
+    threads_.emplace_back([this] { apply_loop(); });
+    for (std::size_t i = 0; i < kSyncThreads; ++i) {
+        threads_.emplace_back([this] { sync_loop(); });
+    }
+}
+
+Applier::~Applier() {
+    {
+        std::scoped_lock lock(mutex_);
+        stopping_ = true;
+    }
+    changed_.notify_all();
+    sync_changed_.notify_all();
+    for (auto& thread : threads_) thread.join();
+}
+
+void Applier::enqueue(Item item) {
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, [&] { return queued_bytes_ < kMaxQueuedBytes || failed_ || stopping_; });
+    if (failed_ || stopping_) return;
+    queued_bytes_ += item.bytes;
+    queue_.push_back(std::move(item));
+    changed_.notify_all();
+}
+
+void Applier::settle() {
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, [&] { return (queue_.empty() && !applying_) || failed_ || stopping_; });
+}
+
+void Applier::restart() {
+    settle();
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, [&] { return !applying_; });
+    queue_.clear();
+    queued_bytes_ = 0;
+    failed_ = false;
+}
+
+void Applier::apply_loop() {
+    std::unique_lock lock(mutex_);
+    for (;;) {
+        changed_.wait(lock, [&] { return stopping_ || (!queue_.empty() && !failed_); });
+        if (stopping_) return;
+        Item item = std::move(queue_.front());
+        queue_.pop_front();
+        queued_bytes_ -= item.bytes;
+        applying_ = true;
+        lock.unlock();
+        auto done = apply(item);
+        if (done) {
+            listener_.applied(item.sequence);
+        } else {
+            fail_copy(done.error(), "apply an operation");
+        }
+        lock.lock();
+        applying_ = false;
+        changed_.notify_all();
+    }
+}
+
+Result<> Applier::apply(const Item& item) {
+    if (const auto* operation = std::get_if<Operation>(&item.record)) {
+        if (auto done = apply_.apply(*operation); !done) return done;
+        const auto* fsync = std::get_if<Fsync>(&operation->body);
+        const auto* write = std::get_if<Write>(&operation->body);
+        if (fsync == nullptr && (write == nullptr || !write->durable)) return {};
+        FileId id = fsync != nullptr ? fsync->id : write->id;
+        bool data_only = fsync == nullptr || fsync->data_only;
+        sync_later(item.sequence,
+                   [this, id, data_only] { return Apply::sync(tree_, id, data_only); });
+        return {};
+    }
+    const auto& record = std::get<CopyRecord>(item.record);
+    if (std::holds_alternative<Barrier>(record.body)) {
+        sync_later(item.sequence, [this] { return tree_.sync_all(); });
+        return {};
+    }
+    if (const auto* tell = std::get_if<TellIn>(&record.body)) {
+        listener_.told(*tell);
+        return {};
+    }
+    return target_.apply(record, listener_.answered);
+}
+
+void Applier::sync_later(Sequence sequence, std::function<Result<>()> sync) {
+    std::scoped_lock lock(mutex_);
+    syncs_.emplace_back([this, sequence, sync = std::move(sync)] {
+        auto done = sync();
+        auto error = done ? 0 : static_cast<std::uint32_t>(done.error().code);
+        listener_.durable({sequence, error});
+        if (!done) fail_copy(done.error(), "make a file durable");
+    });
+    sync_changed_.notify_one();
+}
+
+void Applier::sync_loop() {
+    std::unique_lock lock(mutex_);
+    for (;;) {
+        sync_changed_.wait(lock, [&] { return stopping_ || !syncs_.empty(); });
+        if (stopping_) return;
+        auto sync = std::move(syncs_.front());
+        syncs_.pop_front();
+        lock.unlock();
+        sync();
+        lock.lock();
+    }
+}
+
+void Applier::fail_copy(const Error& error, const char* fallback) {
+    {
+        std::scoped_lock lock(mutex_);
+        if (failed_) return;
+        failed_ = true;
+        changed_.notify_all();
+    }
+    std::string text = error.text.empty() ? fallback : error.text;
+    listener_.failed({failure_code(error.code), text});
+}
+
+}  // namespace ha::replicatord

@@ -1,0 +1,77 @@
+#pragma once
+
+#include <condition_variable>
+#include <deque>
+#include <functional>
+#include <mutex>
+#include <thread>
+#include <variant>
+#include <vector>
+
+#include "core/replication/session.h"
+#include "replicatord/apply.h"
+#include "replicatord/copy_target.h"
+
+namespace ha::replicatord {
+
+/// The secondary's worker: one thread applies the numbered records in their order; a pool makes
+/// files durable beside it. A sync begins when everything before it has been applied, and later
+/// records go on meanwhile.
+class Applier {
+  public:
+    static constexpr std::size_t kSyncThreads = 4;
+    static constexpr std::size_t kMaxQueuedBytes = 32U << 20;
+
+    /// Called from the applier's threads with no lock held.
+    struct Listener {
+        std::function<void(Sequence)> applied;
+        std::function<void(replication::DurableResult)> durable;
+        std::function<void(replication::HashAnswer)> answered;
+        std::function<void(replication::TellIn)> told;
+        /// Once; nothing more is applied.
+        std::function<void(replication::Failure)> failed;
+    };
+
+    struct Item {
+        Sequence sequence;
+        std::variant<replication::Operation, replication::CopyRecord> record;
+        std::size_t bytes = 0;
+    };
+
+    Applier(Tree& tree, Listener listener);
+    ~Applier();
+
+    /// Waits while the queue is full.
+    void enqueue(Item item);
+    /// Waits until everything queued was applied, or the copy failed.
+    void settle();
+    /// settle(), then begins afresh after a failure.
+    void restart();
+
+  private:
+    void apply_loop();
+    void sync_loop();
+    Result<> apply(const Item& item);
+    void sync_later(Sequence sequence, std::function<Result<>()> sync);
+    void fail_copy(const Error& error, const char* fallback);
+
+    Tree& tree_;
+    Listener listener_;
+    Orphans orphans_;
+    Apply apply_;
+    CopyTarget target_;
+
+    std::mutex mutex_;
+    std::condition_variable changed_;
+    std::deque<Item> queue_;
+    std::size_t queued_bytes_ = 0;
+    bool applying_ = false;
+    bool failed_ = false;
+    bool stopping_ = false;
+
+    std::condition_variable sync_changed_;
+    std::deque<std::function<void()>> syncs_;
+    std::vector<std::thread> threads_;
+};
+
+}  // namespace ha::replicatord

@@ -1,0 +1,304 @@
+#include <cerrno>
+
+#include "base/assert.h"
+#include "replicatord/mirror.h"
+#include "replicatord/mirror_pass.h"
+
+namespace ha::replicatord {
+
+using namespace replication;
+
+/// A new role: the stream of the old one ends, the link thread looks again.
+void Mirror::change_role(Mode mode) {
+    mode_ = mode;
+    ++generation_;
+    dialer_.interrupt();
+    link_.notify_all();
+    sending_.notify_all();
+    gate_.notify_all();
+}
+
+void Mirror::break_stream(const std::string& reason) {
+    if (channel_ == nullptr) return;
+    if (break_reason_.empty()) break_reason_ = reason;
+    channel_->shutdown();
+}
+
+void Mirror::require(Peer peer) {
+    const bool anew = peer == Peer::Absent || peer == Peer::Joining;
+    if (anew && peer != sender_.peer()) ++sending_epoch_;
+    sender_.require(peer);
+}
+
+void Mirror::serve(const api::ServeMirror& order) {
+    Later later;
+    {
+        std::scoped_lock lock(mutex_);
+        const bool member = order.peer == api::ServeMirror::Peer::Member;
+        bool anew = mode_ != Mode::Serving;
+        if (order.term != term_) {
+            if (!new_term(order, later)) member ? void() : void();
+            anew = true;
+        }
+        const bool known = sender_.peer() == (member ? Peer::Member : Peer::Absent);
+        const bool building = !member && sender_.peer() == Peer::Joining;
+        const bool joined = member && sender_.peer() == Peer::Joiner;
+        decision_ = order.decision;
+        asked_ = Id128{};
+        refusal_told_.reset();
+        acknowledgements_held_ = false;
+        sender_.decide(order.epoch, order.decision);
+        if (joined) {
+            pass_.reset();  // its work is done; the stream goes on
+            join_.reset();
+            require(Peer::Member);
+        } else if (!known && !building) {
+            end_pass();
+            require(member ? Peer::Member : Peer::Absent);
+            if (!anew) break_stream("the peer's part changed");
+        }
+        if (anew) {
+            receiver_.stop();
+            break_stream("this node serves now");
+            change_role(Mode::Serving);
+        }
+        if (sender_.anyone_waits() || !carried_.empty()) {
+            if (decision_ != allowed_) {
+                asked_ = decision_;
+                later.facts.emplace_back(api::FirstModification{decision_});
+            }
+        }
+        pump(later);
+    }
+    run(std::move(later));
+}
+
+/// What was held under the earlier term is done here; alone, it may be acknowledged. A member does
+/// not have it and never will under this term: then the copies differ, and nobody is told success.
+bool Mirror::new_term(const api::ServeMirror& order, Later& later) {
+    const bool member = order.peer == api::ServeMirror::Peer::Member;
+    const bool unsettled = sender_.outstanding() || sender_.anyone_waits() || !carried_.empty();
+    auto held = sender_.take_all();
+    for (auto& done : held) carried_.push_back(std::move(done));
+    end_pass();
+    if (member && unsettled) {
+        later.complete(std::exchange(carried_, {}), EIO);
+        later.facts.emplace_back(api::LocalCopyFailed{
+            "unsettled-operations",
+            "Operations of an earlier term were never accepted by the peer; a resync is needed."});
+    }
+    base_ += sender_.last().value + 1;
+    sender_.begin_term(order.module_id, order.term, incarnation_);
+    ++sending_epoch_;
+    term_ = order.term;
+    durable_here_ = Sequence{};
+    draining_ = false;
+    drain_.reset();
+    return !(member && unsettled);
+}
+
+/// Nobody who waits will be told success any more.
+void Mirror::leave_serving(Later& later) {
+    later.complete(sender_.take_all(), EIO);
+    later.complete(std::exchange(carried_, {}), EIO);
+    end_pass();
+}
+
+void Mirror::follow(const api::FollowMirror& order) {
+    Later later;
+    {
+        std::scoped_lock lock(mutex_);
+        leave_serving(later);
+        const bool same = mode_ == Mode::Follow && receiver_.term() == order.term &&
+                          receiver_.target() == order.resync && !receiver_.failed();
+        receiver_.follow(order.module_id, order.term, order.epoch, order.resync);
+        if (!same) {
+            break_stream("this node's part changed");
+            change_role(Mode::Follow);
+        }
+        pump(later);
+    }
+    run(std::move(later));
+}
+
+void Mirror::hold() {
+    std::scoped_lock lock(mutex_);
+    if (mode_ == Mode::Hold) return;
+    receiver_.stop();
+    break_stream("this node holds");
+    change_role(Mode::Hold);
+}
+
+void Mirror::fail_held() {
+    Later later;
+    {
+        std::scoped_lock lock(mutex_);
+        leave_serving(later);
+        receiver_.stop();
+        break_stream("this node was demoted");
+        change_role(Mode::Failed);
+        later.facts.emplace_back(api::HeldFailed{});
+    }
+    run(std::move(later));
+}
+
+void Mirror::start_resync() {
+    std::scoped_lock lock(mutex_);
+    if (mode_ != Mode::Serving || sender_.peer() != Peer::Absent) return;
+    resync_wanted_ = true;
+    if (up_) begin_pass();
+}
+
+void Mirror::stop_resync() {
+    Later later;
+    {
+        std::scoped_lock lock(mutex_);
+        resync_wanted_ = false;
+        if (sender_.peer() == Peer::Joining || sender_.peer() == Peer::Joiner) {
+            end_pass();
+            require(Peer::Absent);
+            break_stream("the resync was stopped");
+        }
+        pump(later);
+    }
+    run(std::move(later));
+}
+
+void Mirror::begin_pass() {
+    HA_ASSERT(sender_.peer() == Peer::Absent && !pass_);
+    resync_wanted_ = false;
+    require(Peer::Joining);
+    const Sequence begin = sender_.push(frame_of(CopyRecord{CopyBegin{}, {}}), false);
+    pass_ = std::make_shared<Pass>(*this);
+    pass_->source.start(begin);
+    sending_.notify_all();
+}
+
+/// The thread of the pass may wait for an order lock or for us: it is joined elsewhere.
+void Mirror::end_pass() {
+    join_.reset();
+    resync_wanted_ = false;
+    if (!pass_) return;
+    pass_->over = true;
+    submit([pass = std::move(pass_)] {
+        pass->source.stop();
+        pass->source.join();
+    });
+    pass_.reset();
+    gate_.notify_all();
+}
+
+void Mirror::tell_in(const api::TellIn& order) {
+    std::scoped_lock lock(mutex_);
+    if (sender_.peer() != Peer::Member) return;
+    TellIn tell{order.decision, order.epoch, order.decision_id};
+    sender_.push(frame_of(CopyRecord{std::move(tell), {}}), false);
+    sending_.notify_all();
+}
+
+void Mirror::seal(const api::SealMirror& order) {
+    Later later;
+    {
+        std::scoped_lock lock(mutex_);
+        receiver_.seal(order.epoch);
+        sealing_ = order.epoch;
+        break_stream("this node sealed the decision");
+        pump(later);
+    }
+    run(std::move(later));
+}
+
+void Mirror::make_durable(const api::MakeDurable& order, bool hold) {
+    std::scoped_lock lock(mutex_);
+    if (hold) acknowledgements_held_ = true;
+    submit([this, token = order.token] {
+        auto done = tree_.sync_all();
+        if (!done) return local_failure(done.error());
+        run({{}, {api::MadeDurable{token}}});
+    });
+}
+
+void Mirror::drain() {
+    Later later;
+    {
+        std::scoped_lock lock(mutex_);
+        draining_ = true;
+        if (!drain_) drain_ = std::make_shared<Flush>();
+        drain_->told = false;
+        pump(later);
+    }
+    run(std::move(later));
+}
+
+void Mirror::resume() {
+    Later later;
+    {
+        std::scoped_lock lock(mutex_);
+        draining_ = false;
+        drain_.reset();
+        acknowledgements_held_ = false;
+        pump(later);
+    }
+    run(std::move(later));
+}
+
+void Mirror::allow(const api::AllowAcknowledge& order) {
+    Later later;
+    {
+        std::scoped_lock lock(mutex_);
+        allowed_ = order.decision;
+        pump(later);
+    }
+    run(std::move(later));
+}
+
+// ---- the pass
+
+Sequence Mirror::Pass::send(FrameBuilder frame) {
+    std::scoped_lock lock(mirror_.mutex_);
+    if (over) return mirror_.sender_.last();
+    const Sequence sequence = mirror_.sender_.push(std::move(frame), false);
+    mirror_.sending_.notify_all();
+    return sequence;
+}
+
+bool Mirror::Pass::wait_for_room() {
+    std::unique_lock lock(mirror_.mutex_);
+    mirror_.gate_.wait(
+        lock, [&] { return over || mirror_.sender_.queued_bytes() < Mirror::kResyncWindow; });
+    return !over;
+}
+
+bool Mirror::Pass::wait_accepted(Sequence sequence) {
+    std::unique_lock lock(mirror_.mutex_);
+    mirror_.gate_.wait(lock, [&] { return over || mirror_.sender_.accepted() >= sequence; });
+    return !over;
+}
+
+void Mirror::Pass::progress(const ResyncSource::Counters& counters) {
+    mirror_.run({{},
+                 {api::ResyncProgress{counters.files_found, counters.files_done,
+                                      counters.bytes_examined, counters.bytes_sent}}});
+}
+
+// From here on every operation waits for the target too; what was answered before is covered by the
+// barrier.
+void Mirror::Pass::complete(const ResyncSource::Counters& counters) {
+    Later later;
+    {
+        std::scoped_lock lock(mirror_.mutex_);
+        if (over) return;
+        mirror_.counters_ = counters;
+        mirror_.require(Peer::Joiner);
+        mirror_.join_ = std::make_shared<Flush>();
+        mirror_.pump(later);
+    }
+    mirror_.run(std::move(later));
+}
+
+void Mirror::Pass::failed(const Error& error) {
+    std::scoped_lock lock(mirror_.mutex_);
+    if (!over) mirror_.break_stream("the resync failed here: " + error.text);
+}
+
+}  // namespace ha::replicatord

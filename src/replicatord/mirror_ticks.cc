@@ -1,0 +1,65 @@
+#include "io/clock.h"
+#include "replicatord/mirror.h"
+
+// What happens by the clock: background sync, and noticing that acknowledgements do not come. Both
+// only report; no time that passes acknowledges anything.
+
+namespace ha::replicatord {
+
+using namespace replication;
+
+void Mirror::tick_loop() {
+    std::unique_lock lock(mutex_);
+    Instant synced = io::boot_now();
+    while (!stopping_) {
+        link_.wait_for(lock, settings_.heartbeat, [&] { return stopping_; });
+        if (stopping_) return;
+        const Instant now = io::boot_now();
+        Later later;
+        check_stall(now, later);
+        const bool due = now - synced >= settings_.sync_every && !sync_queued_;
+        const std::uint64_t reached = mode_ == Mode::Follow ? applied_.value : appended_;
+        if (due && reached != synced_) {
+            synced = now;
+            sync_queued_ = true;
+            submit([this] { sync_in_background(); });
+        }
+        lock.unlock();
+        run(std::move(later));
+        lock.lock();
+    }
+}
+
+void Mirror::check_stall(Instant now, Later& later) {
+    const bool waiting = mode_ == Mode::Serving && sender_.outstanding();
+    if (!waiting) progress_ = now;
+    if (mode_ != Mode::Serving || !sender_.required() || !sender_.awaits_durable()) {
+        durable_progress_ = now;
+    }
+    const bool stalled = now - progress_ >= kMirrorDead || now - durable_progress_ >= kDurableDead;
+    if (!stalled || now - stall_told_ < kMirrorDead) return;
+    stall_told_ = now;
+    later.facts.emplace_back(api::AcknowledgementsStalled{});
+}
+
+void Mirror::sync_in_background() {
+    std::unique_lock lock(mutex_);
+    const bool follows = mode_ == Mode::Follow;
+    const Id128 term = follows ? applied_term_ : term_;
+    const Sequence reached = follows ? applied_ : sender_.last();
+    const std::uint64_t touched = follows ? applied_.value : appended_;
+    lock.unlock();
+    auto done = tree_.sync_all();
+    lock.lock();
+    sync_queued_ = false;
+    if (!done) {
+        lock.unlock();
+        return local_failure(done.error());
+    }
+    synced_ = touched;
+    const bool same = follows ? (mode_ == Mode::Follow && term == applied_term_)
+                              : (mode_ == Mode::Serving && term == term_);
+    if (same && reached > durable_here_) durable_here_ = reached;
+}
+
+}  // namespace ha::replicatord
