@@ -109,7 +109,7 @@ class Mirror final : public Journal {
     void pump_join(Later& later);
     void pump_seal(Later& later);
     bool flush(const std::shared_ptr<Flush>& flush);
-    bool new_term(const api::ServeMirror& order, Later& later);
+    void new_term(const api::ServeMirror& order, Later& later);
     void require(replication::Peer peer);
     void leave_serving(Later& later);
     void begin_pass();

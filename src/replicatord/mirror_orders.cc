@@ -37,7 +37,7 @@ void Mirror::serve(const api::ServeMirror& order) {
         const bool member = order.peer == api::ServeMirror::Peer::Member;
         bool anew = mode_ != Mode::Serving;
         if (order.term != term_) {
-            if (!new_term(order, later)) member ? void() : void();
+            new_term(order, later);
             anew = true;
         }
         const bool known = sender_.peer() == (member ? Peer::Member : Peer::Absent);
@@ -75,7 +75,7 @@ void Mirror::serve(const api::ServeMirror& order) {
 
 /// What was held under the earlier term is done here; alone, it may be acknowledged. A member does
 /// not have it and never will under this term: then the copies differ, and nobody is told success.
-bool Mirror::new_term(const api::ServeMirror& order, Later& later) {
+void Mirror::new_term(const api::ServeMirror& order, Later& later) {
     const bool member = order.peer == api::ServeMirror::Peer::Member;
     const bool unsettled = sender_.outstanding() || sender_.anyone_waits() || !carried_.empty();
     auto held = sender_.take_all();
@@ -94,7 +94,6 @@ bool Mirror::new_term(const api::ServeMirror& order, Later& later) {
     durable_here_ = Sequence{};
     draining_ = false;
     drain_.reset();
-    return !(member && unsettled);
 }
 
 /// Nobody who waits will be told success any more.
@@ -125,6 +124,7 @@ void Mirror::hold() {
     std::scoped_lock lock(mutex_);
     if (mode_ == Mode::Hold) return;
     receiver_.stop();
+    resync_wanted_ = false;
     break_stream("this node holds");
     change_role(Mode::Hold);
 }

@@ -1,0 +1,183 @@
+#include "replicatord/mirror.h"
+
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <iostream>
+
+#include "application.h"
+#include "pair.h"
+
+// Two real trees, two mirrors and a cable that breaks. A random application runs on the primary;
+// afterwards both trees are equal in everything. HA_SEED=n replays a run, HA_ROUNDS=n makes more.
+
+namespace ha::replicatord::testing_pair {
+namespace {
+
+namespace fs = std::filesystem;
+
+class MirrorTest : public testing::Test {
+  protected:
+    void SetUp() override {
+        if (::geteuid() != 0) GTEST_SKIP() << "NEEDS ROOT: trusted extended attributes";
+        char path[] = "/var/tmp/hamirror-mirror-XXXXXX";
+        base_ = ::mkdtemp(path);
+        const char* seed = std::getenv("HA_SEED");
+        const char* rounds = std::getenv("HA_ROUNDS");
+        seed_ = seed ? std::strtoull(seed, nullptr, 10) : std::random_device{}();
+        if (rounds) rounds_ = std::atoi(rounds);
+        open_nodes();
+    }
+    void TearDown() override {
+        first.reset();
+        second.reset();
+        std::error_code ignored;
+        if (!base_.empty() && !HasFailure()) fs::remove_all(base_, ignored);
+        if (HasFailure()) std::cerr << "HA_SEED=" << seed_ << " trees in " << base_ << "\n";
+    }
+
+    void open_nodes() {
+        first = std::make_unique<Node>(base_ + "/one", 1 << 17, cable, Id128{1, seed_});
+        second = std::make_unique<Node>(base_ + "/two", 1 << 30, cable, Id128{2, seed_});
+    }
+
+    void start_in_sync() {
+        second->mirror->follow(following(1, false));
+        first->mirror->serve(serving(1, true));
+    }
+
+    /// Threads of the application; `meanwhile` runs beside them.
+    template <typename Meanwhile>
+    void work(Application& application, int operations, Meanwhile meanwhile) {
+        std::vector<std::thread> threads;
+        for (std::uint64_t i = 0; i < 3; ++i) {
+            threads.emplace_back(
+                [&, i] { application.run(++seed_offset_ * 1000 + seed_ + i, operations); });
+        }
+        meanwhile();
+        for (auto& thread : threads) thread.join();
+    }
+
+    void drain_and_compare(Application& application) {
+        EXPECT_EQ(application.finish(), 0);
+        first->mirror->drain();
+        EXPECT_TRUE(first->wait_for<api::Drained>());
+        expect_no_failure();
+        EXPECT_EQ(difference(base_ + "/one", base_ + "/two"), "");
+        EXPECT_EQ(orphans(base_ + "/two"), 0);
+        first->mirror->resume();
+    }
+
+    void expect_no_failure() {
+        for (auto* node : {first.get(), second.get()}) {
+            if (auto failed = node->wait_for<api::LocalCopyFailed>(0s)) {
+                ADD_FAILURE() << "local copy: " << failed->code << " " << failed->text;
+            }
+            if (auto failed = node->wait_for<api::PeerCopyFailed>(0s)) {
+                ADD_FAILURE() << "peer's copy: " << failed->code << " " << failed->text;
+            }
+        }
+    }
+
+    static std::ptrdiff_t orphans(const std::string& root) {
+        auto path = root + "/" + Tree::kOrphanDirectory;
+        return std::distance(fs::directory_iterator(path), fs::directory_iterator());
+    }
+
+    /// R5 as clusterd runs it: a broken stream begins it anew.
+    void join(std::uint64_t epoch, int cuts) {
+        std::mt19937_64 random(seed_);
+        while (!rebuild(epoch, cuts-- > 0 ? random() % 300 : 0)) {
+            if (HasFailure()) return;
+            first->mirror->stop_resync();
+            second->mirror->hold();
+        }
+        first->mirror->serve(serving(epoch + 1, true));
+        first->mirror->tell_in({"decision", Epoch{epoch + 1}, Id128{epoch + 1, 1}});
+        auto told = second->wait_for<api::ToldIn>();
+        ASSERT_TRUE(told);
+        EXPECT_EQ(told->decision, "decision");
+    }
+
+    /// True: JoinReady, and the stream is still the same.
+    bool rebuild(std::uint64_t epoch, std::uint64_t cut_after_ms) {
+        first->saw<api::StreamDown>();
+        second->mirror->follow(following(epoch, true));
+        first->mirror->start_resync();
+        if (cut_after_ms != 0) {
+            std::this_thread::sleep_for(std::chrono::milliseconds(cut_after_ms));
+            cable.cut();
+            std::this_thread::sleep_for(50ms);
+        }
+        const auto deadline = std::chrono::steady_clock::now() + 120s;
+        bool ready = false;
+        while (!ready && std::chrono::steady_clock::now() < deadline) {
+            ready = first->wait_for<api::JoinReady>(20ms).has_value();
+            expect_no_failure();
+            if (HasFailure() || first->saw<api::StreamDown>()) return false;
+        }
+        EXPECT_TRUE(ready);
+        return ready;
+    }
+
+    std::string base_;
+    std::uint64_t seed_ = 0;
+    std::atomic<std::uint64_t> seed_offset_ = 0;
+    int rounds_ = 1;
+    Cable cable;
+    std::unique_ptr<Node> first;
+    std::unique_ptr<Node> second;
+};
+
+TEST_F(MirrorTest, EveryModificationIsOnBothSides) {
+    start_in_sync();
+    Application application(*first->tree, first->locks, *first->mirror);
+    work(application, 1500, [] {});
+    drain_and_compare(application);
+}
+
+TEST_F(MirrorTest, AStreamThatBreaksIsResumed) {
+    start_in_sync();
+    Application application(*first->tree, first->locks, *first->mirror);
+    work(application, 1500, [&] {
+        std::mt19937_64 random(seed_);
+        for (int i = 0; i < 12; ++i) {
+            std::this_thread::sleep_for(std::chrono::milliseconds(random() % 60));
+            cable.cut();
+        }
+    });
+    drain_and_compare(application);
+}
+
+TEST_F(MirrorTest, AFirstCopyBesideTheApplication) {
+    first->mirror->serve(serving(1, false));
+    Application application(*first->tree, first->locks, *first->mirror);
+    work(application, 1500, [] {});
+    work(application, 4000, [&] { join(1, 0); });
+    work(application, 300, [] {});
+    drain_and_compare(application);
+}
+
+TEST_F(MirrorTest, AFailbackBesideTheApplicationInterruptedAgainAndAgain) {
+    for (int round = 0; round < rounds_; ++round) {
+        SCOPED_TRACE("seed " + std::to_string(seed_));
+        start_in_sync();
+        Application application(*first->tree, first->locks, *first->mirror);
+        work(application, 1200, [] {});
+        first->mirror->serve(serving(2, false));
+        work(application, 1200, [] {});
+        work(application, 4000, [&] { join(2, 3); });
+        work(application, 300, [] {});
+        drain_and_compare(application);
+        if (HasFailure()) return;
+        TearDown();
+        ++seed_;
+        char path[] = "/var/tmp/hamirror-mirror-XXXXXX";
+        base_ = ::mkdtemp(path);
+        open_nodes();
+    }
+}
+
+}  // namespace
+}  // namespace ha::replicatord::testing_pair
