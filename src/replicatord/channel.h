@@ -1,7 +1,5 @@
 #pragma once
 
-#include <openssl/types.h>
-
 #include <cstddef>
 #include <memory>
 #include <span>
@@ -9,6 +7,7 @@
 #include "base/result.h"
 #include "base/time.h"
 #include "io/fd.h"
+#include "io/tls.h"
 
 namespace ha::replicatord {
 
@@ -28,9 +27,9 @@ class Channel {
 /// Over a connected stream socket as it is; for tests (socketpair).
 std::unique_ptr<Channel> make_plain_channel(io::Fd socket);
 
-/// TLS over a connected stream socket. The context decides versions, keys and who is trusted.
-/// Does the handshake; an error if that takes longer than `patience`.
-Result<std::unique_ptr<Channel>> make_tls_channel(io::Fd socket, SSL_CTX* context, bool server,
+/// TLS over a connected stream socket; `ssl` is of TlsContext::new_ssl() and expects the peer's
+/// key. Does the handshake; an error if that takes longer than `patience`.
+Result<std::unique_ptr<Channel>> make_tls_channel(io::Fd socket, io::Ssl ssl, io::TlsSide side,
                                                   Duration patience);
 
 }  // namespace ha::replicatord

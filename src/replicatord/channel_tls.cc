@@ -17,21 +17,15 @@
 namespace ha::replicatord {
 namespace {
 
-std::string tls_error(const char* what) {
-    char text[256] = "closed";
-    if (auto code = ERR_get_error()) ERR_error_string_n(code, text, sizeof(text));
-    return std::string(what) + ": " + text;
-}
-
 class TlsChannel final : public Channel {
   public:
-    TlsChannel(io::Fd socket, SSL* ssl) : socket_(std::move(socket)), ssl_(ssl) {}
-    ~TlsChannel() override { SSL_free(ssl_); }
+    TlsChannel(io::Fd socket, io::Ssl ssl) : socket_(std::move(socket)), ssl_(std::move(ssl)) {}
 
     Result<> handshake(bool server, Duration patience) {
         const Instant deadline = io::boot_now() + patience;
         for (;;) {
-            auto step = attempt([&] { return server ? SSL_accept(ssl_) : SSL_connect(ssl_); });
+            auto step =
+                attempt([&] { return server ? SSL_accept(ssl_.get()) : SSL_connect(ssl_.get()); });
             if (!step) return fail("TLS handshake with the peer: " + step.error().text);
             if (step->bytes > 0) return {};
             Duration left = deadline - io::boot_now();
@@ -43,8 +37,8 @@ class TlsChannel final : public Channel {
 
     Result<std::size_t> read(std::span<std::byte> into, Duration patience) override {
         for (bool waited = false;; waited = true) {
-            auto step =
-                attempt([&] { return SSL_read(ssl_, into.data(), static_cast<int>(into.size())); });
+            auto step = attempt(
+                [&] { return SSL_read(ssl_.get(), into.data(), static_cast<int>(into.size())); });
             if (!step) return tl::unexpected(step.error());
             if (step->bytes > 0) return static_cast<std::size_t>(step->bytes);
             if (waited) return 0;
@@ -57,7 +51,7 @@ class TlsChannel final : public Channel {
     Result<> write(std::span<const std::byte> from) override {
         while (!from.empty()) {
             auto step = attempt(
-                [&] { return SSL_write(ssl_, from.data(), static_cast<int>(from.size())); });
+                [&] { return SSL_write(ssl_.get(), from.data(), static_cast<int>(from.size())); });
             if (!step) return tl::unexpected(step.error());
             if (step->bytes > 0) {
                 from = from.subspan(static_cast<std::size_t>(step->bytes));
@@ -83,36 +77,31 @@ class TlsChannel final : public Channel {
         ERR_clear_error();
         int result = call();
         if (result > 0) return Step{result, 0};
-        switch (SSL_get_error(ssl_, result)) {
-            case SSL_ERROR_WANT_READ:
-                return Step{0, POLLIN};
-            case SSL_ERROR_WANT_WRITE:
-                return Step{0, POLLOUT};
-            case SSL_ERROR_ZERO_RETURN:
-                return fail("the peer closed the connection", ECONNRESET);
-            default:
-                return fail(tls_error("the connection broke"), ECONNRESET);
+        const int reason = SSL_get_error(ssl_.get(), result);
+        if (reason == SSL_ERROR_WANT_READ) return Step{0, POLLIN};
+        if (reason == SSL_ERROR_WANT_WRITE) return Step{0, POLLOUT};
+        if (reason == SSL_ERROR_ZERO_RETURN) {
+            return fail("the peer closed the connection", ECONNRESET);
         }
+        return fail("the connection broke: " + io::tls_failure(reason), ECONNRESET);
     }
 
     io::Fd socket_;
     std::mutex mutex_;
-    SSL* ssl_;
+    io::Ssl ssl_;
 };
 
 }  // namespace
 
-Result<std::unique_ptr<Channel>> make_tls_channel(io::Fd socket, SSL_CTX* context, bool server,
+Result<std::unique_ptr<Channel>> make_tls_channel(io::Fd socket, io::Ssl ssl, io::TlsSide side,
                                                   Duration patience) {
     int flags = ::fcntl(socket.get(), F_GETFL);
     ::fcntl(socket.get(), F_SETFL, flags | O_NONBLOCK);
-    SSL* ssl = SSL_new(context);
-    if (ssl == nullptr) return fail(tls_error("cannot begin TLS"));
-    SSL_set_fd(ssl, socket.get());
+    if (!ssl || SSL_set_fd(ssl.get(), socket.get()) != 1) return fail("cannot begin TLS");
     // A write that must be tried again may come from where the buffer moved to.
-    SSL_set_mode(ssl, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
-    auto channel = std::make_unique<TlsChannel>(std::move(socket), ssl);
-    if (auto done = channel->handshake(server, patience); !done) {
+    SSL_set_mode(ssl.get(), SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+    auto channel = std::make_unique<TlsChannel>(std::move(socket), std::move(ssl));
+    if (auto done = channel->handshake(side == io::TlsSide::Server, patience); !done) {
         return tl::unexpected(done.error());
     }
     return channel;

@@ -64,10 +64,10 @@ tl::unexpected<Error> interrupted() {
 
 }  // namespace
 
-NetworkDialer::NetworkDialer(Addresses addresses, SSL_CTX* client, SSL_CTX* server)
+NetworkDialer::NetworkDialer(Addresses addresses, io::TlsContext tls, io::Fingerprint peer)
     : addresses_(std::move(addresses)),
-      client_(client),
-      server_(server),
+      tls_(std::move(tls)),
+      peer_(std::move(peer)),
       stop_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {}
 
 void NetworkDialer::interrupt() noexcept {
@@ -102,7 +102,9 @@ Result<std::unique_ptr<Channel>> NetworkDialer::connect() {
     socklen_t length = sizeof(error);
     if (error == 0) ::getsockopt(socket->get(), SOL_SOCKET, SO_ERROR, &error, &length);
     if (error != 0) return fail("cannot connect to " + addresses_.peer[network], error);
-    return make_tls_channel(std::move(*socket), client_, false, kHandshakePatience);
+    using io::TlsSide;
+    return make_tls_channel(std::move(*socket), tls_.new_ssl(TlsSide::Client, peer_),
+                            TlsSide::Client, kHandshakePatience);
 }
 
 Result<> NetworkDialer::listen_everywhere() {
@@ -117,6 +119,7 @@ Result<> NetworkDialer::listen_everywhere() {
         // A network that is down now may come back: its address can be listened on already.
         int one = 1;
         ::setsockopt(socket->get(), IPPROTO_IP, IP_FREEBIND, &one, sizeof(one));
+        ::setsockopt(socket->get(), IPPROTO_IPV6, IPV6_FREEBIND, &one, sizeof(one));
         if (::bind(socket->get(), address->raw(), address->length) != 0 ||
             ::listen(socket->get(), 4) != 0) {
             last = Error{"cannot listen on " + text, errno};
@@ -151,7 +154,9 @@ Result<std::unique_ptr<Channel>> NetworkDialer::accept() {
     if (auto listening = listen_everywhere(); !listening) return tl::unexpected(listening.error());
     auto socket = wait_for_connection();
     if (!socket) return tl::unexpected(socket.error());
-    return make_tls_channel(std::move(*socket), server_, true, kHandshakePatience);
+    using io::TlsSide;
+    return make_tls_channel(std::move(*socket), tls_.new_ssl(TlsSide::Server, peer_),
+                            TlsSide::Server, kHandshakePatience);
 }
 
 }  // namespace ha::replicatord

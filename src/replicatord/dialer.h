@@ -25,7 +25,7 @@ class Dialer {
 
 /// TCP and TLS over one or more networks: the primary connects to the peer's addresses in turn, so
 /// that when one network breaks the next attempt takes the other; the secondary listens on all of
-/// its own. SSL_CTX: TLS 1.3 with mutual authentication, the peer pinned; held by the caller.
+/// its own. Only the peer's key is accepted.
 class NetworkDialer final : public Dialer {
   public:
     struct Addresses {
@@ -34,7 +34,7 @@ class NetworkDialer final : public Dialer {
         std::uint16_t port = 0;
     };
 
-    NetworkDialer(Addresses addresses, SSL_CTX* client, SSL_CTX* server);
+    NetworkDialer(Addresses addresses, io::TlsContext tls, io::Fingerprint peer);
 
     Result<std::unique_ptr<Channel>> connect() override;
     Result<std::unique_ptr<Channel>> accept() override;
@@ -46,8 +46,8 @@ class NetworkDialer final : public Dialer {
     Result<io::Fd> wait_for_connection();
 
     Addresses addresses_;
-    SSL_CTX* client_;
-    SSL_CTX* server_;
+    io::TlsContext tls_;
+    io::Fingerprint peer_;
     io::Fd stop_;  // eventfd, readable while interrupted
     std::vector<io::Fd> listeners_;
     std::size_t next_ = 0;

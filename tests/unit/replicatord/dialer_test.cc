@@ -1,0 +1,94 @@
+#include "replicatord/dialer.h"
+
+#include <gtest/gtest.h>
+
+#include <thread>
+
+namespace ha::replicatord {
+namespace {
+
+constexpr std::uint16_t kPort = 47161;
+
+class DialerTest : public testing::Test {
+  protected:
+    static NetworkDialer make(const io::Identity& own, const io::Identity& peer,
+                              std::vector<std::string> peers = {"127.0.0.1"}) {
+        return NetworkDialer({{"127.0.0.1"}, std::move(peers), kPort}, *io::TlsContext::create(own),
+                             peer.fingerprint());
+    }
+
+    io::Identity first = *io::Identity::generate("first");
+    io::Identity second = *io::Identity::generate("second");
+    io::Identity stranger = *io::Identity::generate("stranger");
+};
+
+/// The primary retries, as Mirror does; the second address is tried when the first does not answer.
+std::unique_ptr<Channel> connect(NetworkDialer& dialer) {
+    for (int i = 0; i < 100; ++i) {
+        if (auto channel = dialer.connect()) return std::move(*channel);
+        std::this_thread::sleep_for(20ms);
+    }
+    return nullptr;
+}
+
+TEST_F(DialerTest, BytesGoBothWaysAtOnce) {
+    auto server = make(second, first);
+    auto client = make(first, second, {"127.0.0.9", "127.0.0.1"});
+    Result<std::unique_ptr<Channel>> accepted = fail("not yet");
+    std::thread accepting([&] { accepted = server.accept(); });
+    auto connected = connect(client);
+    accepting.join();
+    ASSERT_TRUE(accepted) << accepted.error().text;
+    ASSERT_TRUE(connected);
+    const std::vector<std::byte> data(4U << 20, std::byte{7});
+    auto read_all = [&](Channel& channel) {
+        std::vector<std::byte> buffer(1U << 16);
+        std::size_t total = 0;
+        while (total < data.size()) {
+            auto count = channel.read(buffer, 5s);
+            if (!count || *count == 0) break;
+            total += *count;
+        }
+        return total;
+    };
+    std::thread writer([&] { EXPECT_TRUE((*accepted)->write(data)); });
+    std::thread other([&] { EXPECT_TRUE(connected->write(data)); });
+    std::thread reader([&] { EXPECT_EQ(read_all(**accepted), data.size()); });
+    EXPECT_EQ(read_all(*connected), data.size());
+    writer.join();
+    other.join();
+    reader.join();
+    std::vector<std::byte> nothing(10);
+    EXPECT_EQ(*connected->read(nothing, 10ms), 0U);
+    std::thread ending([&] { (*accepted)->shutdown(); });
+    std::vector<std::byte> buffer(10);
+    EXPECT_FALSE(connected->read(buffer, 5s));
+    ending.join();
+}
+
+TEST_F(DialerTest, AStrangersKeyIsRefused) {
+    auto server = make(second, first);
+    auto client = make(stranger, second);
+    std::thread accepting([&] { EXPECT_FALSE(server.accept()); });
+    auto connected = connect(client);
+    // The client's handshake may end before the server looks at its key.
+    std::vector<std::byte> buffer(10);
+    if (connected) {
+        EXPECT_FALSE(connected->read(buffer, 5s));
+    }
+    accepting.join();
+}
+
+TEST_F(DialerTest, AnInterruptEndsTheWait) {
+    auto server = make(second, first);
+    std::thread interrupting([&] {
+        std::this_thread::sleep_for(20ms);
+        server.interrupt();
+    });
+    EXPECT_FALSE(server.accept());
+    EXPECT_FALSE(server.accept()) << "until reset";
+    interrupting.join();
+}
+
+}  // namespace
+}  // namespace ha::replicatord
