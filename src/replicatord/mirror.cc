@@ -129,7 +129,7 @@ Sequence Mirror::append(Operation operation) {
             sending_.notify_all();
         }
         if (sender_.peer() == Peer::Joining && sender_.queued_bytes() > kMaxResyncBytes) {
-            break_stream("the target cannot keep up");
+            break_stream("the target cannot keep up", Break::Failed);
         }
     }
     const Sequence sequence{base_ + sender_.last().value};

@@ -30,7 +30,8 @@ namespace ha::replicatord {
 /// held, but perhaps under order locks: the callback only passes them on. Completions run with
 /// nothing held.
 ///
-/// Lock order: OrderLocks -> Tree's index -> ResyncSource -> mutex_ -> Applier's, Sender's none.
+/// Lock order: OrderLocks -> Tree's index -> mutex_. The resync's and the applier's own locks are
+/// held together with none of these but OrderLocks.
 class Mirror final : public Journal {
   public:
     struct Settings {
@@ -60,6 +61,8 @@ class Mirror final : public Journal {
     void when_accepted(Sequence sequence, Completion done) override;
     void when_durable(Sequence sequence, Completion done) override;
 
+    // StreamUp and StreamDown are reported as they happen, with two exceptions: a stream that one
+    // of these orders ended is no news, and neither is one that a primary alone did not use.
     // ---- orders (api/worker.h). The answers MirrorServing, MirrorFollowing and MirrorClosed are
     // the caller's; all other facts are reported from here.
     void serve(const api::ServeMirror& order);
@@ -70,8 +73,7 @@ class Mirror final : public Journal {
     void tell_in(const api::TellIn& order);
     /// The caller has made the seal durable.
     void seal(const api::SealMirror& order);
-    /// `hold`: nothing is acknowledged from now on, until serve() or resume().
-    void make_durable(const api::MakeDurable& order, bool hold);
+    void make_durable(const api::MakeDurable& order);
     void drain();
     void resume();
     void allow(const api::AllowAcknowledge& order);
@@ -114,7 +116,9 @@ class Mirror final : public Journal {
     void leave_serving(Later& later);
     void begin_pass();
     void end_pass();
-    void break_stream(const std::string& reason);
+    void retire_pass();
+    enum class Break : std::uint8_t { Ordered, Failed };
+    void break_stream(const std::string& reason, Break why = Break::Ordered);
     void change_role(Mode mode);
     [[nodiscard]] bool may_acknowledge() const;
     [[nodiscard]] int refusal() const;
@@ -202,6 +206,7 @@ class Mirror final : public Journal {
     std::uint64_t generation_ = 0;  // of the role; a link attempt of an older one is abandoned
     Id128 stream_term_;
     std::string break_reason_;
+    bool break_ordered_ = false;
     Instant evidence_told_{};
 
     Sequence durable_here_;

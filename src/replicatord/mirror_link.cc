@@ -59,6 +59,7 @@ bool Mirror::stream_begins(Channel& channel, std::uint64_t generation) {
     if (stopping_ || generation != generation_) return false;
     channel_ = &channel;
     break_reason_.clear();
+    break_ordered_ = false;
     return true;
 }
 
@@ -199,7 +200,9 @@ void Mirror::stream_ends(const std::string& reason) {
             require(Peer::Absent);
         }
         const std::string why = break_reason_.empty() ? reason : break_reason_;
-        if (was_up) later.facts.emplace_back(api::StreamDown{stream_term_, why});
+        const bool unused = mode_ == Mode::Serving && peer == Peer::Absent;
+        const bool news = was_up && !unused && !break_ordered_;
+        if (news) later.facts.emplace_back(api::StreamDown{stream_term_, why});
         pump(later);
     }
     run(std::move(later));

@@ -18,9 +18,12 @@ void Mirror::change_role(Mode mode) {
     gate_.notify_all();
 }
 
-void Mirror::break_stream(const std::string& reason) {
+void Mirror::break_stream(const std::string& reason, Break why) {
     if (channel_ == nullptr) return;
-    if (break_reason_.empty()) break_reason_ = reason;
+    if (break_reason_.empty()) {
+        break_reason_ = reason;
+        break_ordered_ = why == Break::Ordered;
+    }
     channel_->shutdown();
 }
 
@@ -49,7 +52,7 @@ void Mirror::serve(const api::ServeMirror& order) {
         acknowledgements_held_ = false;
         sender_.decide(order.epoch, order.decision);
         if (joined) {
-            pass_.reset();  // its work is done; the stream goes on
+            retire_pass();  // its work is done; the stream goes on
             join_.reset();
             require(Peer::Member);
         } else if (!known && !building) {
@@ -174,18 +177,23 @@ void Mirror::begin_pass() {
     sending_.notify_all();
 }
 
-/// The thread of the pass may wait for an order lock or for us: it is joined elsewhere.
 void Mirror::end_pass() {
     join_.reset();
     resync_wanted_ = false;
     if (!pass_) return;
     pass_->over = true;
+    retire_pass();
+    gate_.notify_all();
+}
+
+/// The thread of the pass may wait for an order lock or for us: it is joined elsewhere.
+void Mirror::retire_pass() {
+    if (!pass_) return;
     submit([pass = std::move(pass_)] {
         pass->source.stop();
         pass->source.join();
     });
     pass_.reset();
-    gate_.notify_all();
 }
 
 void Mirror::tell_in(const api::TellIn& order) {
@@ -208,9 +216,9 @@ void Mirror::seal(const api::SealMirror& order) {
     run(std::move(later));
 }
 
-void Mirror::make_durable(const api::MakeDurable& order, bool hold) {
+void Mirror::make_durable(const api::MakeDurable& order) {
     std::scoped_lock lock(mutex_);
-    if (hold) acknowledgements_held_ = true;
+    if (order.hold) acknowledgements_held_ = true;
     submit([this, token = order.token] {
         auto done = tree_.sync_all();
         if (!done) return local_failure(done.error());
@@ -298,7 +306,7 @@ void Mirror::Pass::complete(const ResyncSource::Counters& counters) {
 
 void Mirror::Pass::failed(const Error& error) {
     std::scoped_lock lock(mirror_.mutex_);
-    if (!over) mirror_.break_stream("the resync failed here: " + error.text);
+    if (!over) mirror_.break_stream("the resync failed here: " + error.text, Break::Failed);
 }
 
 }  // namespace ha::replicatord

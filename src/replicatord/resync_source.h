@@ -21,7 +21,7 @@ namespace ha::replicatord {
 /// differs; translate() decides what of the application's operations goes into the same stream.
 /// A pass is never resumed: when the stream breaks, the next one is a new object.
 ///
-/// Lock order: OrderLocks -> Tree's index -> this mutex_ -> Mirror's.
+/// Under OrderLocks; mutex_ is never held while the tree or the mirror is called.
 class ResyncSource {
   public:
     struct Counters {

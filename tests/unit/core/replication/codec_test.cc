@@ -37,6 +37,17 @@ TEST(CopyCodec, EveryKindComesBack) {
     }
 }
 
+TEST(OperationCodec, TheExampleInTheDocumentIsTrue) {
+    Operation operation{Write{FileId{9}, 4096, samples::bytes("hi"), false},
+                        {{FileId{9}, {1700000000, 123456789}}}};
+    const unsigned char expected[] = {0x01, 9, 0, 0, 0, 0,    0,    0,    0,   0, 0x10, 0,
+                                      0,    0, 0, 0, 0, 0,    2,    0,    0,   0, 0x68, 0x69,
+                                      1,    9, 0, 0, 0, 0,    0,    0,    0,   0, 0xf1, 0x53,
+                                      0x65, 0, 0, 0, 0, 0x15, 0xcd, 0x5b, 0x07};
+    auto raw = std::as_bytes(std::span(expected));
+    EXPECT_EQ(encoded(operation), std::vector<std::byte>(raw.begin(), raw.end()));
+}
+
 TEST(OperationCodec, EveryTruncationAndEveryAdditionIsRefused) {
     for (const auto& operation : samples::operations()) {
         auto raw = encoded(operation);
