@@ -10,6 +10,14 @@
 #include "replicatord/tree_impl.h"
 
 namespace ha::replicatord {
+namespace {
+
+/// Read-only file system, immutable or append-only file, running program.
+bool not_writable(int error) {
+    return error == EROFS || error == EPERM || error == ETXTBSY;
+}
+
+}  // namespace
 
 IdentityBinding Tree::Impl::binding(const Place& place, std::uint64_t inode) const {
     return IdentityBinding{module, roots[place.root].file_system, inode, place.handle};
@@ -110,9 +118,11 @@ Result<Fd> Tree::open_by_id(FileId id, int flags) {
 
 Result<std::shared_ptr<const Fd>> Tree::cached(FileId id, int flags) {
     if (auto found = impl_->cache.get(id, flags)) return found;
+    if (flags == O_PATH)  // whatever is open already serves as well
+        for (int kind : {O_RDWR, O_RDONLY | O_DIRECTORY})
+            if (auto found = impl_->cache.get(id, kind)) return found;
     auto fd = open_by_id(id, flags);
-    if (!fd && flags == O_RDWR && (fd.error().code == EROFS || fd.error().code == EPERM))
-        fd = open_by_id(id, O_RDONLY);
+    if (!fd && flags == O_RDWR && not_writable(fd.error().code)) fd = open_by_id(id, O_RDONLY);
     if (!fd) return tl::unexpected(fd.error());
     return impl_->cache.put(id, flags, std::move(*fd));
 }
@@ -126,6 +136,10 @@ Result<FileId> Tree::mint() {
     if (id.value == 0) return fail("no new file identity can be minted", EIO);
     HA_ASSERT(id.value >= kFirstMinted && !transient(id));
     return id;
+}
+
+std::optional<Place> Tree::place(FileId id) const {
+    return impl_->index.find(id);
 }
 
 void Tree::drop(FileId id) {

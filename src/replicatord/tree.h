@@ -4,6 +4,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -15,6 +16,7 @@
 namespace ha::replicatord {
 
 using io::Fd;
+struct Place;
 
 /// The real directories of one module on this node, below our own mounts, reached only through
 /// descriptors opened before the mounts. Files are named by FileId.
@@ -100,6 +102,8 @@ class Tree {
     /// Mints an id for an inode about to be made.
     Result<FileId> mint();
     [[nodiscard]] bool known(FileId id) const;
+    /// Where a known inode is, in the words of the file system (tree_index.h).
+    [[nodiscard]] std::optional<Place> place(FileId id) const;
     /// Forgets what the index knows of an inode that is gone and closes its descriptors.
     void drop(FileId id);
     /// Forgets every transient id (before a promotion).

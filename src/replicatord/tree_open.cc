@@ -3,43 +3,19 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <climits>
-#include <cstdlib>
 #include <cstring>
-#include <fstream>
-#include <sstream>
 
+#include "replicatord/fuse/mounts.h"
 #include "replicatord/tree_impl.h"
 
 namespace ha::replicatord {
 namespace {
 
-/// mountinfo writes space, tab, newline and backslash as \ooo (proc_pid_mountinfo(5)).
-std::string unescape(const std::string& text) {
-    std::string out;
-    for (std::size_t i = 0; i < text.size(); ++i) {
-        if (text[i] == '\\' && i + 3 < text.size()) {
-            out.push_back(static_cast<char>(std::stoi(text.substr(i + 1, 3), nullptr, 8)));
-            i += 3;
-        } else {
-            out.push_back(text[i]);
-        }
-    }
-    return out;
-}
-
 /// The first mount point strictly below `path`, or empty.
 std::string mount_below(const std::string& path) {
-    std::ifstream mounts("/proc/self/mountinfo");
     const std::string prefix = path == "/" ? path : path + "/";
-    for (std::string line; std::getline(mounts, line);) {
-        std::istringstream words(line);
-        std::string skipped;
-        std::string point;
-        words >> skipped >> skipped >> skipped >> skipped >> point;
-        point = unescape(point);
-        if (point.starts_with(prefix) && point != path) return point;
-    }
+    for (const fuse::Mount& mount : fuse::read_mounts())
+        if (mount.point.starts_with(prefix) && mount.point != path) return mount.point;
     return {};
 }
 
@@ -69,21 +45,12 @@ bool nested(const std::string& outer, const std::string& inner) {
     return inner == outer || inner.starts_with(outer + "/");
 }
 
-Result<std::string> real_path(const std::string& path) {
-    char* resolved = ::realpath(path.c_str(), nullptr);
-    if (resolved == nullptr)
-        return fail("cannot open " + path + ": " + std::strerror(errno), errno);
-    std::string out(resolved);
-    std::free(resolved);
-    return out;
-}
-
 }  // namespace
 
 Result<OpenRoot> open_root(const Tree::Root& root) {
     if (!root.exclude.empty())
         return fail(root.path + ": exclusions are not supported yet; remove 'exclude'", ENOTSUP);
-    auto path = real_path(root.path);
+    auto path = fuse::real_path(root.path);
     if (!path) return tl::unexpected(path.error());
     if (std::string inside = mount_below(*path); !inside.empty())
         return fail(root.path + " cannot be mirrored: " + inside +

@@ -1,0 +1,150 @@
+#include "replicatord/fuse/mounts.h"
+
+#include <fcntl.h>
+#include <sys/mount.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cctype>
+#include <cerrno>
+#include <climits>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <optional>
+#include <sstream>
+
+#include "io/fd.h"
+
+namespace ha::replicatord::fuse {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr const char* kControl = "/sys/fs/fuse/connections";
+
+/// mountinfo writes space, tab, newline and backslash as \ooo.
+std::string unescape(const std::string& text) {
+    std::string out;
+    for (std::size_t i = 0; i < text.size(); ++i) {
+        if (text[i] == '\\' && i + 3 < text.size()) {
+            out.push_back(static_cast<char>(std::stoi(text.substr(i + 1, 3), nullptr, 8)));
+            i += 3;
+        } else {
+            out.push_back(text[i]);
+        }
+    }
+    return out;
+}
+
+bool below(const std::string& path, const std::string& point) {
+    return path == point || path.starts_with(point + "/");
+}
+
+std::string link_target(const std::string& path) {
+    std::string target(PATH_MAX, '\0');
+    ssize_t size = ::readlink(path.c_str(), target.data(), target.size());
+    target.resize(size < 0 ? 0 : static_cast<std::size_t>(size));
+    return target;
+}
+
+bool maps_below(const std::string& process, const std::string& point) {
+    std::ifstream maps(process + "/maps");
+    for (std::string line; std::getline(maps, line);) {
+        auto slash = line.find('/');
+        if (slash != std::string::npos && below(line.substr(slash), point)) return true;
+    }
+    return false;
+}
+
+std::optional<std::string> held_by(const std::string& process, const std::string& point) {
+    for (const char* what : {"cwd", "root", "exe"})
+        if (below(link_target(process + "/" + what), point)) return what;
+    std::error_code ignored;
+    for (fs::directory_iterator at(process + "/fd", ignored), end; at != end; at.increment(ignored))
+        if (below(link_target(at->path()), point)) return "fd";
+    if (maps_below(process, point)) return "map";
+    return std::nullopt;
+}
+
+}  // namespace
+
+std::vector<Mount> read_mounts() {
+    std::vector<Mount> out;
+    std::ifstream lines("/proc/self/mountinfo");
+    for (std::string line; std::getline(lines, line);) {
+        std::istringstream words(line);
+        Mount mount;
+        std::string skipped, device, point, word;
+        words >> skipped >> skipped >> device >> skipped >> point;
+        while (words >> word && word != "-") {
+        }
+        words >> mount.type;
+        mount.point = unescape(point);
+        mount.minor = static_cast<unsigned>(std::stoul(device.substr(device.find(':') + 1)));
+        out.push_back(std::move(mount));
+    }
+    return out;
+}
+
+Result<> abort_connection(unsigned connection) {
+    const std::string directory = std::string(kControl) + "/" + std::to_string(connection);
+    io::Fd fd(::open((directory + "/abort").c_str(), O_WRONLY | O_CLOEXEC));
+    if (!fd && ::access((std::string(kControl) + "/.").c_str(), F_OK) == 0) {
+        // Nobody may have mounted the control file system; EBUSY: it is there.
+        if (::mount("fusectl", kControl, "fusectl", MS_NOSUID | MS_NODEV | MS_NOEXEC, nullptr) == 0)
+            fd = io::Fd(::open((directory + "/abort").c_str(), O_WRONLY | O_CLOEXEC));
+        else if (errno != EBUSY)
+            return fail(
+                std::string("cannot mount the FUSE control file system: ") + std::strerror(errno),
+                errno);
+    }
+    if (!fd && ::access(directory.c_str(), F_OK) != 0) return {};
+    if (!fd || ::write(fd.get(), "1", 1) != 1)
+        return fail("cannot abort FUSE connection " + std::to_string(connection) + ": " +
+                        std::strerror(errno),
+                    errno);
+    return {};
+}
+
+Result<std::string> real_path(const std::string& path) {
+    io::Fd fd(::open(path.c_str(), O_PATH | O_CLOEXEC));
+    if (!fd) return fail("cannot open " + path + ": " + std::strerror(errno), errno);
+    return link_target("/proc/self/fd/" + std::to_string(fd.get()));
+}
+
+Result<> clear_old_mounts(const std::string& path) {
+    auto resolved = real_path(path);
+    if (!resolved) return tl::unexpected(resolved.error());
+    const std::string& point = *resolved;
+    // Each round takes away the uppermost; a bound, should something mount again and again.
+    for (int round = 0; round < 16; ++round) {
+        auto mounts = read_mounts();
+        auto old = std::find_if(mounts.rbegin(), mounts.rend(),
+                                [&](const Mount& mount) { return mount.point == point; });
+        if (old == mounts.rend() || old->type != kMountType) return {};
+        if (auto aborted = abort_connection(old->minor); !aborted) return aborted;
+        if (::umount2(point.c_str(), MNT_DETACH | UMOUNT_NOFOLLOW) != 0)
+            return fail("cannot remove the old mount on " + point + ": " + std::strerror(errno),
+                        errno);
+    }
+    return fail("an old mount on " + point + " comes back again and again", EBUSY);
+}
+
+std::vector<Holder> find_holders(const std::string& point) {
+    std::vector<Holder> out;
+    std::error_code ignored;
+    for (fs::directory_iterator at("/proc", ignored), end; at != end; at.increment(ignored)) {
+        const std::string name = at->path().filename();
+        if (!std::all_of(name.begin(), name.end(), [](unsigned char c) { return std::isdigit(c); }))
+            continue;
+        auto what = held_by(at->path(), point);
+        if (!what) continue;
+        Holder holder{std::stoi(name), {}, *what};
+        std::ifstream(at->path() / "comm") >> holder.command;
+        out.push_back(std::move(holder));
+    }
+    return out;
+}
+
+}  // namespace ha::replicatord::fuse

@@ -1,0 +1,45 @@
+#pragma once
+
+#include <chrono>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "base/time.h"
+
+namespace ha::replicatord::fuse {
+
+/// A line of /proc/self/mountinfo (proc_pid_mountinfo(5)).
+struct Mount {
+    std::string point;
+    std::string type;
+    unsigned minor = 0;  // of a FUSE mount: the number of its connection
+};
+
+std::vector<Mount> read_mounts();
+
+/// The mount type of ours.
+inline constexpr const char* kMountType = "fuse.hamirror";
+
+/// Ends a FUSE connection: every request, waiting or to come, fails with ECONNABORTED/ENOTCONN.
+/// Success if it is gone already.
+Result<> abort_connection(unsigned connection);
+
+/// `path` without symbolic links. Sends no request to a file system mounted there, dead or alive.
+Result<std::string> real_path(const std::string& path);
+
+/// Aborts and removes every mount of ours that an earlier process left on `point`.
+Result<> clear_old_mounts(const std::string& point);
+
+/// A process that keeps a mount busy.
+struct Holder {
+    int pid = 0;
+    std::string command;
+    std::string what;  // "cwd", "root", "exe", "fd", "map"
+};
+
+/// The processes that hold something below `point`: /proc/PID/{cwd,root,exe,fd,maps}, as text; the
+/// mount itself is not touched.
+std::vector<Holder> find_holders(const std::string& point);
+
+}  // namespace ha::replicatord::fuse
