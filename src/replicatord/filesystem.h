@@ -57,7 +57,8 @@ class FileSystem {
     Result<> sweep_orphans();
 
     /// Unmounts each root within about `bound`; what is busy goes lazily and its users get errors.
-    /// Returns the processes that kept it busy.
+    /// Returns the processes that kept it busy. The journal must not make anybody wait any more:
+    /// the workers are joined.
     Result<std::vector<fuse::Holder>> unmount(Duration bound);
     /// Every request fails from now on (forced demotion, last resort).
     Result<> abort();

@@ -7,7 +7,7 @@
 #include "replicatord/fuse/session.h"
 
 // INIT. What we ask for, and why what we leave out is left out, is said in
-// docs/replication.md, "FUSE session".
+// docs/filesystem.md.
 
 namespace ha::replicatord::fuse {
 namespace {

@@ -16,7 +16,9 @@
 namespace ha::replicatord {
 
 /// A mounted file system with a journal that has no peer. The test makes real system calls on the
-/// mount, from the very process that serves it: that works as long as no worker does.
+/// mount, from the very process that serves it. That works as long as no worker does, and as long
+/// as no dirty shared mapping is unmapped here: that waits for the workers with the lock of their
+/// address space held.
 class MountTest : public TemporaryTree {
   protected:
     void SetUp() override {
