@@ -147,7 +147,9 @@ void Machine::opened(const Event& event) {
     if (fact.following && ours && head().in_sync.has(peer())) {
         term_ = fact.term;
         reason_ = {};
-        return enter(Phase::Secondary);
+        enter(Phase::Secondary);
+        if (contact_ && peer_report_) secondary_report(PeerReported{*peer_report_});
+        return;
     }
     // Whatever an earlier process of clusterd left running here: it is nobody's now.
     if (fact.serving || std::exchange(left_overs_, false)) return demote();
@@ -278,6 +280,8 @@ bool Machine::learn(const Report& report) {
 /// outdated) is the consent; the next report carries it. True if it was recorded.
 bool Machine::consent(const Report& report) {
     if (!report.proposal || record_.chain.empty()) return false;
+    // Ours stands and the other may have agreed to it already: never two from one parent.
+    if (proposal_ && proposal_->parent == report.proposal->parent) return false;
     const Decision& decision = *report.proposal;
     bool child_of_head = decision.parent == head().id && decision.number == head().number.next();
     if (!child_of_head || report.module_id != record_.module_id) return false;

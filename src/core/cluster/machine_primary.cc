@@ -162,7 +162,12 @@ void Machine::peer_must_leave(const Event& event) {
     if (const auto* failed = std::get_if<PeerCopyFailed>(&event)) {
         tell("peer-copy-failed", peer_name() + "'s copy failed: " + failed->text);
     }
-    if (peer_ == Peer::Rebuilding) return drop_rebuild();
+    if (peer_ == Peer::Rebuilding) {
+        drop_rebuild();
+        if (!std::holds_alternative<AcknowledgementsStalled>(event)) return;
+        rebuilt_attempt_ = 0;  // begun again: it may have been the stall of a membership before
+        return consider_peer();
+    }
     if (peer_ == Peer::Absent) return;
     evict_ = true;
     if (shrink_ == Shrink::None) begin_shrink();
@@ -171,7 +176,9 @@ void Machine::peer_must_leave(const Event& event) {
 void Machine::stream_down(const Event& event) {
     if (std::get<StreamDown>(event).term != term_) return;
     if (peer_ == Peer::Rebuilding) {
+        // It may be the end of the connection before; asking again changes nothing then.
         peer_ = Peer::Absent;
+        rebuilt_attempt_ = 0;
         consider_peer();
     } else if (peer_ == Peer::Joining) {
         evict_ = true;  // it may or may not have been told; it joins again
@@ -180,7 +187,8 @@ void Machine::stream_down(const Event& event) {
 }
 
 void Machine::join_ready(const Event&) {
-    if (peer_ != Peer::Rebuilding || phase_ != Phase::Serving) return;
+    bool serves = phase_ == Phase::Serving || phase_ == Phase::Promoting;  // units restarted
+    if (peer_ != Peer::Rebuilding || !serves) return;
     Decision decision = child(InSync::both(), self(), Cause::Join);
     decide(decision, Confirmation::Alone);
     peer_ = Peer::Joining;
@@ -202,6 +210,9 @@ void Machine::flushed(const Event& event) {
     if (!silent_ && !evict_) {
         shrink_ = Shrink::None;  // it was only a moment of silence: nothing was decided
         emit(ResumeMirror{});
+        bool drains =
+            phase_ == Phase::Draining || phase_ == Phase::Withdrawing || phase_ == Phase::Together;
+        if (drains) emit(DrainMirror{});  // resuming ended that too
         return settled();
     }
     proposal_ = child(InSync::only(self()), self(), Cause::Shrink);
@@ -325,6 +336,8 @@ void Machine::cede(InSync in_sync, Cause cause) {
     persist();
     enter(Phase::Ceding);
     wait_for("ceding", "Handed over to " + peer_name() + "; waiting for it to take the module.");
+    // What it said last may already mean that it cannot; it would not say so again.
+    if (contact_ && peer_report_) ceding_report(PeerReported{*peer_report_});
 }
 
 void Machine::ceding_report(const Event& event) {

@@ -33,8 +33,10 @@ void Machine::waiting_report(const Event& event) {
     if (agreed && head().id == proposal_->id) {
         return promote(head().in_sync.has(peer()), mint_id());
     }
-    consent(report);
+    bool agreed_to_theirs = consent(report);
     evaluate();
+    // Ours was withdrawn in favour of theirs.
+    if (!agreed_to_theirs && phase_ == Phase::Waiting && consent(report)) evaluate();
 }
 
 void Machine::waiting_silent(const Event&) {
