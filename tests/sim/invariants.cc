@@ -218,6 +218,7 @@ void Invariants::acknowledged(Host& host, const Id128& decision, std::uint32_t w
               node_name(node) + " of " + describe(world_.ledger.known(*known).decision) +
                   " has not accepted write " + std::to_string(write));
     }
+    world_.say(host, [&] { return "  ack " + std::to_string(write); });
     one_branch(host, *known);
     world_.ledger.acknowledge(*known, host.self, write, holders);
     world_.copies_changed = true;
@@ -239,6 +240,7 @@ void Invariants::acknowledged_durable(Host& host, const Id128& decision, const W
         contained(wanted, world_.host(node).copy.disk, "acknowledge-durable",
                   "the disk of " + node_name(node));
     }
+    world_.say(host, [] { return std::string("  ack fsync"); });
     one_branch(host, *known);
     world_.ledger.acknowledge_durable(*known, host.self, covered);
 }

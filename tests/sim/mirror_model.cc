@@ -2,6 +2,8 @@
 
 #include "mirror_model.h"
 
+#include <algorithm>
+
 #include "host.h"
 #include "world.h"
 
@@ -208,7 +210,7 @@ void MirrorModel::apply(const Frame& frame) {
     }
     if (!frame.sync) copy().kernel.insert(frame.write);
     changed();
-    last_ = frame.sequence;
+    last_ = std::max(last_, frame.sequence);
     if (stream == nullptr) return;
     auto sequence = frame.sequence;
     stream->send(host_.self, [to = &peer(), sequence] { to->peer_accepted(sequence); });

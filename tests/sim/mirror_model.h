@@ -62,6 +62,7 @@ class MirrorModel {
     struct Operation {
         std::uint32_t write = 0;
         Purpose purpose = Purpose::Write;
+        std::uint64_t rebuild = 0;  // Join: of which
         bool local_durable = false;
         bool done = false;
         Time issued{};

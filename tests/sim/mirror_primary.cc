@@ -82,6 +82,7 @@ void MirrorModel::append(Purpose purpose, std::uint32_t write) {
     op.write = write;
     op.purpose = purpose;
     op.issued = world().now();
+    op.rebuild = rebuilds_;
     if (purpose == Purpose::Fsync) op.covered = copy().kernel;
     if (open_ops_ == 0) progress_ = world().now();
     operations_.push_back(std::move(op));
@@ -156,7 +157,7 @@ bool MirrorModel::answer(Operation& op) {
         return true;
     }
     if (op.purpose == Purpose::Join) {
-        if (!joining_) return true;
+        if (!joining_ || op.rebuild != rebuilds_) return true;
         join_ready_ = true;
         fact(cluster::JoinReady{});
         return true;
@@ -221,7 +222,10 @@ void MirrorModel::stream_up() {
     heard_ = follower.heard_ = world().now();
     if (follower.resync_target_) return begin_rebuild();
     world().invariants.resumed(follower.host_, history(follower.last_), follower.last_);
-    for (std::uint64_t i = follower.last_; i < operations_.size(); ++i) send_operation(i + 1);
+    for (std::uint64_t i = 0; i < operations_.size(); ++i) {
+        bool unsure = !operations_[i].done && operations_[i].purpose != Purpose::Write;
+        if (i >= follower.last_ || unsure) send_operation(i + 1);
+    }
 }
 
 void MirrorModel::carry_out(const cluster::StartResync&) {
@@ -263,6 +267,7 @@ void MirrorModel::copy_zone(std::uint32_t zone, std::uint64_t rebuild) {
         peer_accepted_ = peer_durable_ = overlap_from_;
         return append(Purpose::Join, 0);
     }
+    world().say(host_, [&] { return "  zone " + std::to_string(zone) + " is copied"; });
     Frame frame;
     frame.kind = Frame::Kind::Zone;
     frame.zone = zone;
