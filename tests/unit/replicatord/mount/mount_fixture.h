@@ -11,6 +11,7 @@
 
 #include "../fake_journal.h"
 #include "../temporary_tree.h"
+#include "mount_guard.h"
 #include "replicatord/filesystem.h"
 
 namespace ha::replicatord {
@@ -34,11 +35,18 @@ class MountTest : public TemporaryTree {
             EXPECT_TRUE(holders) << holders.error().text;
         }
         filesystem_.reset();
+        guard_.reset();
         ::alarm(0);
         TemporaryTree::TearDown();
     }
     void remount() {
         filesystem_.reset();
+        guard_.reset();
+        mount_unguarded();
+        if (filesystem_ && filesystem_->session(0) != nullptr)
+            guard_ = std::make_unique<MountGuard>(filesystem_->session(0)->connection(), path_);
+    }
+    void mount_unguarded() {
         FileSystemOptions options;
         options.module = "test";
         options.module_id = {1, 1};
@@ -104,6 +112,7 @@ class MountTest : public TemporaryTree {
 
     FakeJournal journal_;
     std::unique_ptr<FileSystem> filesystem_;
+    std::unique_ptr<MountGuard> guard_;
 };
 
 }  // namespace ha::replicatord
