@@ -1,0 +1,252 @@
+#include "clusterd/daemon.h"
+
+#include "core/cluster/codec.h"
+#include "io/log.h"
+#include "io/systemd.h"
+
+namespace ha::clusterd {
+
+using api::WorkerKind;
+
+Daemon::Daemon(io::Loop& loop, Configurations configurations, io::Identity identity,
+               std::optional<io::PeerRecord> peer, Id128 boot)
+    : loop_(loop),
+      configurations_(std::move(configurations)),
+      identity_(std::move(identity)),
+      peer_(std::move(peer)),
+      boot_(boot),
+      store_(loop, kStateDirectory),
+      background_(loop),
+      workers_(loop, {[this](io::WorkerId id, const api::Fact& fact) { worker_fact(id, fact); },
+                      [this](io::WorkerId id, const std::string& why) { worker_gone(id, why); }}),
+      heartbeat_timer_(loop),
+      face_(loop, *this) {}
+
+Result<> Daemon::start() {
+    auto done = find_self();
+    if (done) done = listen();
+    if (done) done = start_peer();
+    if (done) done = open_modules();
+    if (done) done = workers_.listen();
+    if (!done) return done;
+    face_.start();
+    loop_.on_terminate([this] { terminate(); });
+    return {};
+}
+
+/// Which of the two nodes of cluster.yaml this one is: the one whose name pairing did not record.
+Result<> Daemon::find_self() {
+    const auto& nodes = configurations_.cluster().nodes;
+    if (nodes.empty()) return fail("cluster.yaml names no node");
+    if (!peer_) {
+        self_ = cluster::Node::First;  // `cluster init` ran here and nobody has paired yet
+        return {};
+    }
+    if (nodes.size() == 2 && nodes[0].name == peer_->name) {
+        self_ = cluster::Node::Second;
+    } else if (nodes.size() != 2 || nodes[1].name != peer_->name) {
+        return fail("cluster.yaml does not name the node this one was paired with, " + peer_->name);
+    }
+    return {};
+}
+
+// ---- modules
+// --------------------------------------------------------------------------------------
+
+Result<> Daemon::open_modules() {
+    if (!peer_) return {};
+    for (const auto& config : configurations_.modules()) {
+        auto added = add_module(config);
+        if (!added) return added;
+    }
+    return {};
+}
+
+Result<> Daemon::add_module(const config::ModuleConfig& config) {
+    auto record = store_.load(config.name);
+    if (!record) return tl::unexpected(record.error());
+    auto module = std::make_unique<Module>(loop_, store_, config, configurations_.cluster(), self_,
+                                           *record, boot_, outside(config.name));
+    Module& added = *module;
+    modules_[config.name] = std::move(module);
+    added.begin();
+    auto word = last_reports_.find(config.name);
+    if (word != last_reports_.end()) added.report(word->second);
+    if (workers_were_ready_) added.workers_ready();
+    face_.changed();
+    return {};
+}
+
+ModuleOutside Daemon::outside(const std::string& name) {
+    ModuleOutside result;
+    result.send_report = [this, name](const cluster::Report& report) {
+        return link_ && link_->send(ModuleReport{name, cluster::encode(report)});
+    };
+    result.send_order = [this, name](WorkerKind kind, const api::Order& order) {
+        auto id = worker(kind, kind == WorkerKind::Replicator ? name : "");
+        return id && workers_.send(*id, order);
+    };
+    result.run_replicator = [this, name](bool start, std::function<void(std::string)> failed) {
+        run_replicator(name, start, std::move(failed));
+    };
+    result.changed = [this] {
+        face_.changed();
+        leave_if_stopped();
+    };
+    return result;
+}
+
+void Daemon::run_replicator(const std::string& module, bool start,
+                            std::function<void(std::string)> failed) {
+    std::string unit = "ha-replicatord@" + module + ".service";
+    background_.run([unit, start, failed]() -> std::function<void()> {
+        auto bus = io::open_systemd(10s);
+        auto done =
+            bus ? (start ? io::start_unit(bus->get(), unit) : io::stop_unit(bus->get(), unit))
+                : Result<>(tl::unexpected(bus.error()));
+        if (done) return {};
+        return [failed, text = done.error().text] { failed(text); };
+    });
+}
+
+Module* Daemon::find(const std::string& name, const Done& done) {
+    auto found = modules_.find(name);
+    if (found != modules_.end()) return found->second.get();
+    done(tl::unexpected(CommandError{
+        "NoSuchModule", "There is no module " + name + " here; `hamirrorctl status` lists them."}));
+    return nullptr;
+}
+
+// ---- workers
+// --------------------------------------------------------------------------------------
+
+std::optional<io::WorkerId> Daemon::worker(WorkerKind kind, const std::string& module) const {
+    for (const auto& [id, known] : connected_) {
+        if (known.kind == kind && known.module == module) return id;
+    }
+    return std::nullopt;
+}
+
+void Daemon::worker_fact(io::WorkerId id, const api::Fact& fact) {
+    if (const auto* hello = std::get_if<api::WorkerHello>(&fact)) return worker_hello(id, *hello);
+    auto known = connected_.find(id);
+    if (known == connected_.end()) return;
+    std::string name =
+        known->second.kind == WorkerKind::Replicator ? known->second.module : api::module_of(fact);
+    auto module = modules_.find(name);
+    if (module != modules_.end()) module->second->fact(fact);
+}
+
+void Daemon::worker_hello(io::WorkerId id, const api::WorkerHello& hello) {
+    connected_[id] = {hello.kind, hello.module};
+    if (hello.kind == WorkerKind::Replicator) {
+        auto module = modules_.find(hello.module);
+        if (module != modules_.end()) module->second->replicator_up();
+        return;
+    }
+    for (auto& [name, module] : modules_) module->worker_up(hello.kind);
+    bool ready = worker(WorkerKind::Vip, "") && worker(WorkerKind::Watchdog, "");
+    if (!ready || workers_were_ready_) return;
+    workers_were_ready_ = true;
+    for (auto& [name, module] : modules_) module->workers_ready();
+}
+
+void Daemon::worker_gone(io::WorkerId id, const std::string& reason) {
+    auto known = connected_.find(id);
+    if (known == connected_.end()) return;
+    Worker gone = known->second;
+    connected_.erase(known);
+    if (gone.kind != WorkerKind::Replicator) return;
+    auto module = modules_.find(gone.module);
+    if (module != modules_.end()) module->second->replicator_gone(reason);
+}
+
+// ---- the end
+// --------------------------------------------------------------------------------------
+
+/// systemd stops us first and the workers after us: hand over, then go.
+void Daemon::terminate() {
+    if (terminating_) return;
+    terminating_ = true;
+    io::notify_stopping();
+    io::log(io::Level::Notice, api::message::kDaemonStopping, {},
+            "Stopping: the modules are stopped or handed over first.");
+    cluster::StopRequested stop;
+    stop.shutdown = true;
+    for (auto& [name, module] : modules_) {
+        if (!module->stopped()) module->command(stop, [](const auto&) {});
+    }
+    leave_if_stopped();
+}
+
+void Daemon::leave_if_stopped() {
+    if (!terminating_) return;
+    for (auto& [name, module] : modules_) {
+        if (!module->stopped()) return;
+    }
+    loop_.post([this] { loop_.stop(); });
+}
+
+// ---- commands
+// -------------------------------------------------------------------------------------
+
+ClusterView Daemon::view() const {
+    ClusterView shown;
+    const auto& nodes = configurations_.cluster().nodes;
+    auto mine = static_cast<std::size_t>(self_);
+    for (std::size_t i = 0; i < nodes.size() && i < 2; ++i) shown.nodes[i] = nodes[i].name;
+    shown.node = shown.nodes[mine];
+    shown.paired = peer_.has_value();
+    shown.control_connected = link_ && link_->up();
+    if (nodes.size() == 2) {
+        for (std::size_t i = 0; i < nodes[mine].addresses.size(); ++i) {
+            bool heard = i < network_up_.size() && network_up_[i];
+            shown.networks.push_back(
+                {nodes[mine].addresses[i], nodes[1 - mine].addresses[i], heard});
+        }
+    }
+    for (const auto& [name, module] : modules_) shown.modules.push_back(module->view());
+    return shown;
+}
+
+void Daemon::start(const std::string& name, bool as_source, Done done) {
+    Module* module = find(name, done);
+    if (module == nullptr) return;
+    if (!workers_were_ready_) {
+        return done(
+            tl::unexpected(CommandError{"TargetNotActive",
+                                        "The cluster is not started on this node: systemctl start "
+                                        "ha-cluster.target"}));
+    }
+    cluster::StartRequested event;
+    event.as_source = as_source;
+    module->command(event, std::move(done));
+}
+
+void Daemon::stop(const std::string& name, bool all, Done done) {
+    Module* module = find(name, done);
+    if (module == nullptr) return;
+    cluster::StopRequested event;
+    event.all = all;
+    if (!all) return module->command(event, std::move(done));
+    if (!link_ || !link_->up()) {
+        return done(tl::unexpected(
+            CommandError{"PeerUnreachable",
+                         "The other node is not connected, so both cannot be stopped together; "
+                         "without --all this node is stopped alone."}));
+    }
+    request(ControlRequest::Verb::Stop, name, "",
+            [this, name, event, done = std::move(done)](const ControlReply& answer) mutable {
+                if (!answer.done) {
+                    return done(tl::unexpected(CommandError{answer.code, answer.text}));
+                }
+                if (Module* local = find(name, done)) local->command(event, std::move(done));
+            });
+}
+
+void Daemon::swap(const std::string& name, Done done) {
+    if (Module* module = find(name, done))
+        module->command(cluster::SwapRequested{}, std::move(done));
+}
+
+}  // namespace ha::clusterd

@@ -1,0 +1,123 @@
+#pragma once
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "clusterd/beat.h"
+#include "clusterd/bus_face.h"
+#include "clusterd/configurations.h"
+#include "clusterd/module.h"
+#include "clusterd/peer_link.h"
+#include "io/background.h"
+#include "io/heartbeat.h"
+#include "io/identity.h"
+#include "io/pairing.h"
+#include "io/tls_stream.h"
+#include "io/worker_link.h"
+
+namespace ha::clusterd {
+
+/// ha-clusterd: holds the modules, the worker connections and the way to the peer together. It
+/// decides nothing about roles: that is core/cluster's.
+class Daemon final : public Commands {
+  public:
+    Daemon(io::Loop& loop, Configurations configurations, io::Identity identity,
+           std::optional<io::PeerRecord> peer, Id128 boot);
+
+    /// Listens, begins to dial, opens the modules. An error: it cannot do its work; the text says
+    /// why.
+    Result<> start();
+
+    // Commands
+    [[nodiscard]] ClusterView view() const override;
+    void start(const std::string& module, bool as_source, Done done) override;
+    void stop(const std::string& module, bool all, Done done) override;
+    void swap(const std::string& module, Done done) override;
+    void apply(const std::string& yaml, const std::string& file_name, bool dry_run,
+               bool without_peer, Done done) override;
+
+  private:
+    struct Worker {
+        api::WorkerKind kind;
+        std::string module;
+    };
+    struct Apply;  // one `apply` on its way
+
+    // daemon.cc
+    Result<> find_self();
+    Result<> listen();
+    Result<> open_modules();
+    Result<> add_module(const config::ModuleConfig& config);
+    [[nodiscard]] ModuleOutside outside(const std::string& module);
+    void run_replicator(const std::string& module, bool start,
+                        std::function<void(std::string)> failed);
+    void worker_fact(io::WorkerId id, const api::Fact& fact);
+    void worker_hello(io::WorkerId id, const api::WorkerHello& hello);
+    void worker_gone(io::WorkerId id, const std::string& reason);
+    [[nodiscard]] std::optional<io::WorkerId> worker(api::WorkerKind kind,
+                                                     const std::string& module) const;
+    void terminate();
+    void leave_if_stopped();
+    Module* find(const std::string& module, const Done& done);
+
+    // daemon_peer.cc
+    Result<> start_peer();
+    void paired(const io::PeerRecord& peer);
+    void incoming(std::unique_ptr<io::TlsStream> stream);
+    void control_up(const ControlHello& hello, io::TlsStream& stream);
+    void control_down(const std::string& reason);
+    void control_message(const ControlMessage& message);
+    void peer_reported(const ModuleReport& message);
+    void peer_evidence();
+    void send_heartbeat();
+    void heard(std::size_t network, std::span<const std::byte> payload);
+    void check_networks();
+    void request(ControlRequest::Verb verb, const std::string& name, const std::string& text,
+                 std::function<void(const ControlReply&)> answered);
+    void serve_request(const ControlRequest& request);
+
+    // daemon_apply.cc
+    void apply_checked(std::shared_ptr<Apply> apply);
+    void apply_agreed(std::shared_ptr<Apply> apply);
+    void apply_installed(std::shared_ptr<Apply> apply);
+    void serve_check(const ControlRequest& request);
+    void serve_install(const ControlRequest& request);
+    void install_here(const Candidate& candidate, std::function<void(Result<>)> done);
+    [[nodiscard]] std::string obstacle(const Candidate& candidate) const;
+    void reply(std::uint64_t id, const Result<>& result, const char* code);
+
+    io::Loop& loop_;
+    Configurations configurations_;
+    io::Identity identity_;
+    std::optional<io::PeerRecord> peer_;
+    Id128 boot_;
+    cluster::Node self_ = cluster::Node::First;
+
+    RecordStore store_;
+    io::Background background_;
+    io::WorkerServer workers_;
+    std::map<io::WorkerId, Worker> connected_;
+    std::map<std::string, std::unique_ptr<Module>> modules_;
+    /// The peer's last word on each module, also on one that is not installed here yet. At most 32.
+    std::map<std::string, cluster::Report> last_reports_;
+    bool workers_were_ready_ = false;
+
+    std::unique_ptr<io::TlsListener> listener_;
+    std::unique_ptr<PeerLink> link_;
+    std::unique_ptr<io::Heartbeat> heartbeats_;
+    std::unique_ptr<io::PairingServer> pairing_;
+    io::Timer heartbeat_timer_;
+    std::optional<Instant> last_heard_;
+    std::vector<std::optional<Instant>> network_heard_;
+    std::vector<bool> network_up_;
+    std::uint64_t last_request_ = 0;
+    std::map<std::uint64_t, std::function<void(const ControlReply&)>> requests_;
+
+    bool terminating_ = false;
+    BusFace face_;
+};
+
+}  // namespace ha::clusterd

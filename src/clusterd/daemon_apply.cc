@@ -1,0 +1,151 @@
+// `hamirrorctl apply`: read here, checked on both nodes, installed on both or on neither.
+
+#include "clusterd/daemon.h"
+#include "io/log.h"
+#include "io/yaml_config.h"
+
+namespace ha::clusterd {
+
+struct Daemon::Apply {
+    Candidate candidate;
+    std::string file;
+    std::string plan;
+    bool dry_run = false;
+    bool without_peer = false;
+    Done done;
+
+    void refuse(const char* code, std::string text) const {
+        done(tl::unexpected(CommandError{code, std::move(text)}));
+    }
+};
+
+/// Why a changed module cannot be installed now; empty: it can.
+std::string Daemon::obstacle(const Candidate& candidate) const {
+    auto running = modules_.find(candidate.config.name);
+    if (running == modules_.end() || running->second->stopped()) return "";
+    return "Module " + candidate.config.name +
+           " is running; a change of its configuration takes a "
+           "stop on both nodes first: hamirrorctl stop " +
+           candidate.config.name + " --all";
+}
+
+void Daemon::apply(const std::string& yaml, const std::string& file_name, bool dry_run,
+                   bool without_peer, Done done) {
+    auto apply = std::make_shared<Apply>();
+    apply->done = std::move(done);
+    apply->file = file_name;
+    apply->dry_run = dry_run;
+    apply->without_peer = without_peer;
+    if (!peer_)
+        return apply->refuse("NotPaired", "This node has no peer yet: hamirrorctl cluster pair");
+    auto candidate = configurations_.read(yaml, file_name);
+    if (!candidate) return apply->refuse("ConfigurationRefused", candidate.error().text);
+    apply->candidate = *candidate;
+    apply->plan = configurations_.plan(apply->candidate);
+    if (apply->plan.empty()) return apply->done(std::string("nothing to change\n"));
+    std::string in_the_way = obstacle(apply->candidate);
+    if (!in_the_way.empty()) return apply->refuse("ModuleRunning", in_the_way);
+    background_.run([this, apply]() -> std::function<void()> {
+        std::string missing = Configurations::missing(apply->candidate, apply->file);
+        return [this, apply, missing] {
+            if (!missing.empty()) return apply->refuse("ConfigurationRefused", missing);
+            apply_checked(apply);
+        };
+    });
+}
+
+/// It is good here; now the other node's word.
+void Daemon::apply_checked(std::shared_ptr<Apply> apply) {
+    if (!link_ || !link_->up()) {
+        if (apply->without_peer) return apply_agreed(apply);
+        return apply->refuse("PeerUnreachable",
+                             "The other node is not connected and both must agree; nothing was "
+                             "changed. (--without-peer installs here alone.)");
+    }
+    request(ControlRequest::Verb::CheckModule, apply->file, apply->candidate.text,
+            [this, apply](const ControlReply& answer) {
+                if (answer.done) return apply_agreed(apply);
+                apply->refuse(answer.code.c_str(), "On the other node: " + answer.text);
+            });
+}
+
+void Daemon::apply_agreed(std::shared_ptr<Apply> apply) {
+    if (apply->dry_run) return apply->done(apply->plan);
+    if (!link_ || !link_->up()) {
+        if (apply->without_peer) return apply_installed(apply);
+        return apply->refuse("PeerUnreachable", "The other node went away; nothing was changed.");
+    }
+    request(ControlRequest::Verb::InstallModule, apply->file, apply->candidate.text,
+            [this, apply](const ControlReply& answer) {
+                if (answer.done) return apply_installed(apply);
+                apply->refuse(answer.code.c_str(), "On the other node: " + answer.text);
+            });
+}
+
+/// The other node has it. Should this one fail now, a second `apply` of the same file completes it.
+void Daemon::apply_installed(std::shared_ptr<Apply> apply) {
+    install_here(apply->candidate, [apply](const Result<>& installed) {
+        if (installed) return apply->done(apply->plan);
+        apply->refuse("InstallFailed",
+                      installed.error().text +
+                          ". The other node has it; apply the file again when this "
+                          "is mended.");
+    });
+}
+
+void Daemon::install_here(const Candidate& candidate, std::function<void(Result<>)> done) {
+    background_.run([this, candidate, done]() -> std::function<void()> {
+        auto installed = Configurations::install(candidate, io::kConfigDirectory);
+        return [this, candidate, done, installed]() mutable {
+            if (installed) {
+                configurations_.adopt(candidate);
+                io::log(io::Level::Notice, api::message::kConfigurationApplied,
+                        {{"HAMIRROR_MODULE", candidate.config.name}},
+                        "The configuration of module " + candidate.config.name + " is installed.");
+                installed = add_module(candidate.config);
+            }
+            done(installed);
+        };
+    });
+}
+
+// ---- the other node asks
+// --------------------------------------------------------------------------
+
+void Daemon::reply(std::uint64_t id, const Result<>& result, const char* code) {
+    ControlReply answer{id, result.has_value(), "", ""};
+    if (!result) {
+        answer.code = code;
+        answer.text = result.error().text;
+    }
+    link_->send(answer);
+}
+
+void Daemon::serve_check(const ControlRequest& request) {
+    auto candidate = configurations_.read(request.text, request.name);
+    if (!candidate) {
+        return reply(request.id, fail(candidate.error().text), "ConfigurationRefused");
+    }
+    std::string in_the_way = obstacle(*candidate);
+    if (!in_the_way.empty()) return reply(request.id, fail(in_the_way), "ModuleRunning");
+    background_.run([this, candidate = *candidate, request]() -> std::function<void()> {
+        std::string missing = Configurations::missing(candidate, request.name);
+        return [this, request, missing] {
+            reply(request.id, missing.empty() ? Result<>{} : fail(missing), "ConfigurationRefused");
+        };
+    });
+}
+
+void Daemon::serve_install(const ControlRequest& request) {
+    auto candidate = configurations_.read(request.text, request.name);
+    if (!candidate) {
+        return reply(request.id, fail(candidate.error().text), "ConfigurationRefused");
+    }
+    std::string in_the_way = obstacle(*candidate);
+    if (!in_the_way.empty()) return reply(request.id, fail(in_the_way), "ModuleRunning");
+    install_here(*candidate, [this, id = request.id](const Result<>& installed) {
+        reply(id, installed, "InstallFailed");
+    });
+}
+
+}  // namespace ha::clusterd

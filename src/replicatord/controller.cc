@@ -1,0 +1,330 @@
+#include "replicatord/controller.h"
+
+#include <sys/stat.h>
+
+#include <cerrno>
+#include <condition_variable>
+
+#include "io/boot_id.h"
+#include "io/log.h"
+#include "replicatord/fuse/mounts.h"
+#include "replicatord/marker.h"
+
+namespace ha::replicatord {
+namespace {
+
+constexpr const char* kStoreDirectory = "/var/lib/hamirror/replicatord/";
+constexpr Duration kUnmountBound = 5s;
+
+std::string holders_text(const std::vector<fuse::Holder>& holders) {
+    std::string text;
+    for (const auto& holder : holders) {
+        if (text.size() > 400) return text + ", ...";
+        text +=
+            (text.empty() ? "" : ", ") + holder.command + " (" + std::to_string(holder.pid) + ")";
+    }
+    return text;
+}
+
+/// Files that are open now would bypass the mirror for good, unseen.
+Result<> check_unused(const api::OpenMirror& order) {
+    for (const auto& path : order.paths) {
+        auto holders = fuse::find_holders(path.path);
+        if (holders.empty()) continue;
+        return fail(
+            path.path + " is in use by " + holders_text(holders) +
+                "; what is open below it would bypass the mirror. End these processes, then "
+                "start the module again.",
+            EBUSY);
+    }
+    return {};
+}
+
+Result<> check_directories(const api::OpenMirror& order) {
+    for (const auto& path : order.paths) {
+        struct stat attributes {};
+        if (stat(path.path.c_str(), &attributes) != 0) {
+            return fail(path.path + " does not exist on this node.", errno);
+        }
+        if (!S_ISDIR(attributes.st_mode)) return fail(path.path + " is no directory.", ENOTDIR);
+    }
+    return {};
+}
+
+/// Lets a time pass without a thread that only sleeps being needed elsewhere.
+void let_pass(Duration duration) {
+    if (duration <= Duration::zero()) return;
+    std::mutex mutex;
+    std::condition_variable never;
+    std::unique_lock lock(mutex);
+    never.wait_for(lock, duration, [] { return false; });
+}
+
+}  // namespace
+
+int LateJournal::admit() {
+    return journal_ != nullptr ? journal_->admit() : EROFS;
+}
+
+Sequence LateJournal::append(replication::Operation operation) {
+    return journal_->append(std::move(operation));
+}
+
+void LateJournal::when_accepted(Sequence sequence, Completion done) {
+    journal_->when_accepted(sequence, std::move(done));
+}
+
+void LateJournal::when_durable(Sequence sequence, Completion done) {
+    journal_->when_durable(sequence, std::move(done));
+}
+
+Controller::Controller(io::Loop& loop, std::string module, io::TlsContext tls, io::Fingerprint peer)
+    : loop_(loop),
+      module_(std::move(module)),
+      tls_(std::move(tls)),
+      peer_(peer),
+      client_(loop, {api::WorkerKind::Replicator, module_, api::kWorkerProtocol},
+              {[this](const api::Order& order) {
+                   orders_.run([this, order]() -> std::function<void()> {
+                       execute(order);
+                       return {};
+                   });
+               },
+               [] {}, [](const std::string&) {}}),
+      orders_(loop) {}
+
+Controller::~Controller() = default;
+
+void Controller::start() {
+    client_.start();
+}
+
+void Controller::close(std::function<void()> done) {
+    orders_.run([this, done = std::move(done)]() -> std::function<void()> {
+        demolish();
+        return done;
+    });
+}
+
+void Controller::tell(api::Fact fact) {
+    loop_.post([this, fact = std::move(fact)] { client_.send(fact); });
+}
+
+/// From the mirror's threads.
+void Controller::reported(api::Fact fact) {
+    if (std::holds_alternative<api::ToldIn>(fact)) role_ = Role::Following;
+    if (std::holds_alternative<api::LocalCopyFailed>(fact)) role_ = Role::None;
+    tell(std::move(fact));
+}
+
+void Controller::failed(const char* code, const Error& error) {
+    io::log(io::Level::Error, api::message::kCopyFailed, {{"HAMIRROR_MODULE", module_}},
+            error.text);
+    tell(api::MirrorFailed{code, error.text});
+}
+
+void Controller::execute(const api::Order& order) {
+    if (const auto* open_order = std::get_if<api::OpenMirror>(&order)) return open(*open_order);
+    if (std::holds_alternative<api::CloseMirror>(order)) return close_mirror();
+    if (!mirror_) {
+        return io::log(io::Level::Warning, "An order came before the mirror was opened; ignored.");
+    }
+    if (const auto* serve_order = std::get_if<api::ServeMirror>(&order)) return serve(*serve_order);
+    if (const auto* follow_order = std::get_if<api::FollowMirror>(&order)) {
+        return follow(*follow_order);
+    }
+    if (const auto* seal_order = std::get_if<api::SealMirror>(&order)) return seal(*seal_order);
+    if (std::holds_alternative<api::StartResync>(order)) return mirror_->start_resync();
+    if (std::holds_alternative<api::StopResync>(order)) return mirror_->stop_resync();
+    if (const auto* tell_in = std::get_if<api::TellIn>(&order)) return mirror_->tell_in(*tell_in);
+    if (const auto* durable = std::get_if<api::MakeDurable>(&order)) {
+        return mirror_->make_durable(*durable);
+    }
+    if (std::holds_alternative<api::DrainMirror>(order)) return mirror_->drain();
+    if (std::holds_alternative<api::ResumeMirror>(order)) return mirror_->resume();
+    if (const auto* allow = std::get_if<api::AllowAcknowledge>(&order))
+        return mirror_->allow(*allow);
+    if (std::holds_alternative<api::FailHeld>(order)) return mirror_->fail_held();
+    if (std::holds_alternative<api::HoldMirror>(order)) {
+        role_ = Role::None;
+        return mirror_->hold();
+    }
+}
+
+// ---- open and close
+// -------------------------------------------------------------------------------
+
+void Controller::open(const api::OpenMirror& order) {
+    if (mirror_) return tell(opened());
+    auto usable = check_directories(order);
+    if (!usable) return failed("data-missing", usable.error());
+    usable = check_unused(order);
+    if (!usable) return failed("in-use", usable.error());
+    auto built = build(order);
+    if (!built) {
+        demolish();
+        return failed("mount-failed", built.error());
+    }
+    io::log(io::Level::Notice, api::message::kMirrorMounted, {{"HAMIRROR_MODULE", module_}},
+            module_ + ": mounted over its directories.");
+    tell(opened());
+}
+
+Result<> Controller::build(const api::OpenMirror& order) {
+    config_ = order;
+    auto store = Store::open(kStoreDirectory + module_);
+    if (!store) return tl::unexpected(store.error());
+    store_ = std::move(*store);
+    FileSystemOptions options;
+    options.module = module_;
+    options.module_id = order.module_id;
+    for (const auto& path : order.paths) options.roots.push_back({path.path, path.exclude});
+    auto files = FileSystem::open(
+        std::move(options), [this] { return store_->mint(); }, journal_);
+    if (!files) return tl::unexpected(files.error());
+    files_ = std::move(*files);
+    dialer_ = std::make_unique<NetworkDialer>(
+        NetworkDialer::Addresses{order.local_addresses, order.peer_addresses, order.port}, tls_,
+        peer_);
+    Mirror::Settings settings;
+    settings.heartbeat = order.heartbeat;
+    settings.silent_after = order.silent_after;
+    mirror_ =
+        std::make_unique<Mirror>(files_->tree(), files_->locks(), *dialer_, io::random_id(),
+                                 settings, [this](api::Fact fact) { reported(std::move(fact)); });
+    if (store_->sealed_floor().value > 0) {
+        mirror_->seal({Epoch{store_->sealed_floor().value - 1}});
+    }
+    journal_.become(mirror_.get());
+    return files_->mount();
+}
+
+/// Of every root; the worst counts.
+api::MirrorOpened Controller::opened() const {
+    api::MirrorOpened fact;
+    fact.serving = role_ == Role::Serving;
+    fact.following = role_ == Role::Following;
+    fact.term = term_;
+    fact.decision = decision_;
+    std::size_t valid = 0;
+    std::size_t absent = 0;
+    const Tree& tree = files_->tree();
+    for (std::size_t root = 0; root < tree.root_count(); ++root) {
+        auto marker = read_marker(tree, root);
+        if (!marker) {
+            fact.detail += tree.root_path(root) + ": " + marker.error().text + " ";
+        } else if (marker_valid(*marker, config_.module_id, config_.node, store_->stamps())) {
+            ++valid;
+        } else if (!*marker) {
+            ++absent;
+            fact.detail += tree.root_path(root) + " carries no marker ";
+        } else {
+            fact.detail += tree.root_path(root) + " carries the marker of another tree ";
+        }
+    }
+    fact.marker = valid == tree.root_count()    ? api::Marker::Valid
+                  : absent == tree.root_count() ? api::Marker::Absent
+                                                : api::Marker::Foreign;
+    return fact;
+}
+
+void Controller::demolish() {
+    if (mirror_) mirror_->fail_held();
+    if (files_) {
+        auto holders = files_->unmount(kUnmountBound);
+        if (!holders) {
+            io::log(io::Level::Error, module_ + ": " + holders.error().text);
+        } else if (!holders->empty()) {
+            io::log(io::Level::Warning,
+                    module_ + ": unmounted from under " + holders_text(*holders));
+        }
+        auto synced = files_->tree().sync_all();
+        if (!synced) io::log(io::Level::Error, module_ + ": " + synced.error().text);
+    }
+    mirror_.reset();
+    journal_.become(nullptr);
+    dialer_.reset();
+    files_.reset();
+    store_.reset();
+    role_ = Role::None;
+    term_ = Id128{};
+    decision_ = Id128{};
+}
+
+void Controller::close_mirror() {
+    bool was_open = mirror_ != nullptr;
+    demolish();
+    if (was_open) {
+        io::log(io::Level::Notice, api::message::kMirrorUnmounted, {{"HAMIRROR_MODULE", module_}},
+                module_ + ": its directories are plain directories again.");
+    }
+    tell(api::MirrorClosed{});
+}
+
+// ---- roles
+// ----------------------------------------------------------------------------------------
+
+/// A node that was opened before it knew the module's id: identities are bound to the id.
+Result<> Controller::rebuild_for(const Id128& module_id) {
+    if (config_.module_id == module_id) return {};
+    api::OpenMirror order = config_;
+    order.module_id = module_id;
+    demolish();
+    return build(order);
+}
+
+void Controller::serve(const api::ServeMirror& order) {
+    auto begun = begin_serving(order);
+    if (!begun) return failed("io-error", begun.error());
+    tell(api::MirrorServing{order.term, order.decision});
+}
+
+Result<> Controller::begin_serving(const api::ServeMirror& order) {
+    auto ready = rebuild_for(order.module_id);
+    if (!ready) return ready;
+    store_->set_minting(order.epoch, config_.node);
+    bool new_term = role_ != Role::Serving || term_ != order.term;
+    if (new_term) {
+        files_->set_role(replicatord::Role::kServing);
+        files_->tree().drop_transient();
+        let_pass(files_->invalidate_all());
+    }
+    if (new_term || decision_ != order.decision) {
+        auto stamped = restamp(files_->tree(), *store_, order.module_id, config_.node);
+        if (!stamped) return stamped;
+    }
+    role_ = Role::Serving;
+    term_ = order.term;
+    decision_ = order.decision;
+    mirror_->serve(order);
+    return {};
+}
+
+void Controller::follow(const api::FollowMirror& order) {
+    auto begun = begin_following(order);
+    if (!begun) return failed("io-error", begun.error());
+    tell(api::MirrorFollowing{order.term});
+}
+
+Result<> Controller::begin_following(const api::FollowMirror& order) {
+    auto ready = rebuild_for(order.module_id);
+    if (!ready) return ready;
+    mirror_->hold();
+    files_->set_role(replicatord::Role::kFollowing);
+    let_pass(files_->invalidate_all());
+    auto stamped = restamp(files_->tree(), *store_, order.module_id, config_.node);
+    if (!stamped) return stamped;
+    role_ = order.resync ? Role::Rebuilding : Role::Following;
+    term_ = order.term;
+    mirror_->follow(order);
+    return {};
+}
+
+/// R12: durable before it is said.
+void Controller::seal(const api::SealMirror& order) {
+    auto sealed = store_->seal(order.epoch.next());
+    if (!sealed) return failed("io-error", sealed.error());
+    mirror_->seal(order);
+}
+
+}  // namespace ha::replicatord

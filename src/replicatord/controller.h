@@ -1,0 +1,80 @@
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "api/worker.h"
+#include "io/background.h"
+#include "io/tls.h"
+#include "io/worker_link.h"
+#include "replicatord/filesystem.h"
+#include "replicatord/mirror.h"
+#include "replicatord/store.h"
+
+namespace ha::replicatord {
+
+/// The file system is given a journal before the mirror exists (the mirror needs the file system's
+/// tree): until then nothing may be modified.
+class LateJournal final : public Journal {
+  public:
+    void become(Journal* journal) { journal_ = journal; }
+    int admit() override;
+    void leave() noexcept override { journal_->leave(); }
+    Sequence append(replication::Operation operation) override;
+    void when_accepted(Sequence sequence, Completion done) override;
+    void when_durable(Sequence sequence, Completion done) override;
+
+  private:
+    Journal* journal_ = nullptr;
+};
+
+/// Carries out clusterd's orders, one after the other, in a thread that may block (mounts, syncs);
+/// what the mirror reports from its threads goes up the same line.
+class Controller {
+  public:
+    Controller(io::Loop& loop, std::string module, io::TlsContext tls, io::Fingerprint peer);
+    ~Controller();
+
+    void start();
+    /// SIGTERM: the mount goes, then `done` runs in the loop's thread.
+    void close(std::function<void()> done);
+
+  private:
+    void execute(const api::Order& order);
+    void open(const api::OpenMirror& order);
+    Result<> build(const api::OpenMirror& order);
+    void demolish();
+    [[nodiscard]] api::MirrorOpened opened() const;
+    Result<> rebuild_for(const Id128& module_id);
+    void serve(const api::ServeMirror& order);
+    Result<> begin_serving(const api::ServeMirror& order);
+    void follow(const api::FollowMirror& order);
+    Result<> begin_following(const api::FollowMirror& order);
+    void seal(const api::SealMirror& order);
+    void close_mirror();
+    void tell(api::Fact fact);  // any thread
+    void reported(api::Fact fact);
+    void failed(const char* code, const Error& error);
+
+    io::Loop& loop_;
+    const std::string module_;
+    io::TlsContext tls_;
+    io::Fingerprint peer_;
+    io::WorkerClient client_;
+
+    // The order thread's: nobody else touches what is below.
+    enum class Role : std::uint8_t { None, Serving, Following, Rebuilding };
+    api::OpenMirror config_;
+    std::unique_ptr<Store> store_;
+    LateJournal journal_;
+    std::unique_ptr<FileSystem> files_;
+    std::unique_ptr<Dialer> dialer_;
+    std::unique_ptr<Mirror> mirror_;
+    std::atomic<Role> role_{Role::None};
+    Id128 term_;
+    Id128 decision_;
+
+    io::Background orders_;
+};
+
+}  // namespace ha::replicatord
