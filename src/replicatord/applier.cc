@@ -14,6 +14,23 @@ const char* failure_code(int error) {
     return "copy-mismatch";
 }
 
+std::string describe(const Applier::Item& item) {
+    static constexpr const char* kOperations[] = {
+        "write",     "create",       "link",     "unlink", "rename", "attributes",
+        "set xattr", "remove xattr", "allocate", "fsync",  "release"};
+    static constexpr const char* kCopies[] = {"begin",  "list",  "listed", "attach",  "detach",
+                                              "hashes", "final", "end",    "barrier", "tell in"};
+    static_assert(std::size(kOperations) == std::variant_size_v<Body>);
+    static_assert(std::size(kCopies) == std::variant_size_v<CopyBody>);
+    std::string text = "record " + std::to_string(item.sequence.value) + ", ";
+    if (const auto* copy = std::get_if<CopyRecord>(&item.record)) {
+        return text + "copy " + kCopies[copy->body.index()];
+    }
+    const auto& body = std::get<Operation>(item.record).body;
+    auto id = std::visit([](const auto& operation) { return operation.id; }, body);
+    return text + kOperations[body.index()] + " of file " + std::to_string(id.value);
+}
+
 }  // namespace
 
 Applier::Applier(Tree& tree, Listener listener)
@@ -75,7 +92,9 @@ void Applier::apply_loop() {
         if (done) {
             listener_.applied(item.sequence);
         } else {
-            fail_copy(done.error(), "apply an operation");
+            Error error = done.error();
+            error.text += " (" + describe(item) + ")";
+            fail_copy(error);
         }
         lock.lock();
         applying_ = false;
@@ -113,7 +132,7 @@ void Applier::sync_later(Sequence sequence, std::function<Result<>()> sync) {
         auto done = sync();
         auto error = done ? 0 : static_cast<std::uint32_t>(done.error().code);
         listener_.durable({sequence, error});
-        if (!done) fail_copy(done.error(), "make a file durable");
+        if (!done) fail_copy(done.error());
     });
     sync_changed_.notify_one();
 }
@@ -131,15 +150,14 @@ void Applier::sync_loop() {
     }
 }
 
-void Applier::fail_copy(const Error& error, const char* fallback) {
+void Applier::fail_copy(const Error& error) {
     {
         std::scoped_lock lock(mutex_);
         if (failed_) return;
         failed_ = true;
         changed_.notify_all();
     }
-    std::string text = error.text.empty() ? fallback : error.text;
-    listener_.failed({failure_code(error.code), text});
+    listener_.failed({failure_code(error.code), error.text});
 }
 
 }  // namespace ha::replicatord

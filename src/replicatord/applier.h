@@ -53,7 +53,7 @@ class Applier {
     void sync_loop();
     Result<> apply(const Item& item);
     void sync_later(Sequence sequence, std::function<Result<>()> sync);
-    void fail_copy(const Error& error, const char* fallback);
+    void fail_copy(const Error& error);
 
     Tree& tree_;
     Listener listener_;

@@ -146,8 +146,8 @@ Result<> CopyTarget::place_known(FileId parent, const CopyEntry& entry, const Fd
     Result<int> where = orphan ? tree_.orphan_directory(parent) : apply_.directory(parent, holder);
     if (!where) return tl::unexpected(where.error());
     const std::string name = orphan ? Tree::orphan_name(entry.id) : entry.name;
+    if (orphan) orphans_.confirm(entry.id);
     if (auto there = entry_status(*where, name); there && same_inode(*there, *attributes)) {
-        if (orphan) orphans_.confirm(entry.id);
         return {};
     }
     if (S_ISDIR(attributes->st_mode)) return move_directory(fd.get(), *where, name);
@@ -186,6 +186,10 @@ Result<> CopyTarget::attach(const CopyAttach& attach) {
 }
 
 Result<> CopyTarget::detach(const CopyDetach& detach) {
+    if (detach.name.empty()) {
+        orphans_.doubt(detach.id);
+        return {};
+    }
     auto attributes = apply_.expect(detach.parent, detach.name, detach.id);
     if (!attributes) return tl::unexpected(attributes.error());
     if (detach.kept) return orphans_.keep(detach.parent, detach.name, detach.id);

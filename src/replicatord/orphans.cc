@@ -43,7 +43,11 @@ Result<> Orphans::move(FileId parent, const std::string& name, FileId id, bool d
     if (::renameat2(from, name.c_str(), orphans, orphan.c_str(), RENAME_NOREPLACE) != 0) {
         return call_failed("move to the orphan directory", errno);
     }
-    if (doubtful) doubtful_[*root].insert(orphan);
+    if (doubtful) {
+        doubtful_[*root].insert(orphan);
+    } else {
+        doubtful_[*root].erase(orphan);
+    }
     return {};
 }
 
@@ -81,6 +85,12 @@ Result<> Orphans::release(FileId id) {
 
 void Orphans::confirm(FileId id) {
     if (auto root = tree_.root_of(id)) doubtful_[*root].erase(Tree::orphan_name(id));
+}
+
+void Orphans::doubt(FileId id) {
+    auto root = tree_.root_of(id);
+    const std::string orphan = Tree::orphan_name(id);
+    if (root && entry_status(tree_.orphan_fd(*root), orphan)) doubtful_[*root].insert(orphan);
 }
 
 Result<> Orphans::doubt_all() {

@@ -29,6 +29,8 @@ class Orphans {
     Result<> release(FileId id);
     /// The source keeps it too.
     void confirm(FileId id);
+    /// It does not any more.
+    void doubt(FileId id);
 
     /// Every orphan becomes doubtful: a pass begins.
     Result<> doubt_all();

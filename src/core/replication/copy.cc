@@ -136,7 +136,8 @@ CopyAttach read_attach(FieldReader& from) {
 CopyDetach read_detach(FieldReader& from) {
     CopyDetach detach;
     detach.parent = from.id();
-    detach.name = from.name();
+    detach.name = from.number.text(kMaxName);
+    from.check(detach.name.empty() || valid_name(detach.name));
     detach.id = from.id();
     detach.kept = from.flag();
     return detach;

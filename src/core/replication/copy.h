@@ -73,6 +73,8 @@ struct CopyAttach {
 
 /// The name goes. The inode stays reachable by id: it moves to the orphan directory if this was its
 /// last name (a directory always). `kept`: it is in the source's orphan directory, until Release.
+/// With an empty name: it is not in the source's orphan directory any more, and is freed there with
+/// the pass unless something names it again.
 struct CopyDetach {
     FileId parent;
     std::string name;

@@ -150,7 +150,11 @@ std::vector<Action> Filter::names(const Create& create) {
 
 std::vector<Action> Filter::names(const Link& link) {
     Actions actions;
-    if (!mirrored(link.parent)) return actions;
+    if (!mirrored(link.parent)) {
+        // If it was an orphan it is none any more; the target's goes unless a listing names it.
+        if (known(link.id)) actions.push_back({Detach{link.parent, {}, link.id, false}, {}});
+        return actions;
+    }
     if (known(link.id)) {
         actions.push_back(as_it_is({link, {}}));
     } else {

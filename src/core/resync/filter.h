@@ -33,7 +33,7 @@ struct Attach {
 /// The entry goes at the target; see CopyDetach.
 struct Detach {
     FileId parent;
-    std::string name;
+    std::string name;  // empty: its orphan, if it has one
     FileId id;
     bool kept = false;
 };

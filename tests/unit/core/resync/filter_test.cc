@@ -152,6 +152,15 @@ TEST_F(FilterTest, AnExchangeAcrossIsARemovalAndAnAddition) {
     EXPECT_EQ(std::get<Attach>(actions[1].what).id, kPending);
 }
 
+TEST_F(FilterTest, ALinkIntoAPendingDirectoryEndsAnOrphan) {
+    auto actions = pass(Link{kFile, kPendingDir, "a"});
+    ASSERT_NE(only<Detach>(actions), nullptr);
+    EXPECT_TRUE(only<Detach>(actions)->name.empty());
+    EXPECT_TRUE(pass(Link{kUnknown, kPendingDir, "a"}).empty());
+    ASSERT_NE(body<Link>(pass(Link{kFile, kDir, "a"})), nullptr);
+    EXPECT_TRUE(only<Attach>(pass(Link{kUnknown, kDir, "a"}))->discovered);
+}
+
 TEST_F(FilterTest, UnlinkLeavesTheInodeReachable) {
     ASSERT_NE(only<Detach>(pass(Unlink{kDir, "a", kFile, false})), nullptr);
     EXPECT_TRUE(pass(Unlink{kPendingDir, "a", kPending, false}).empty());
