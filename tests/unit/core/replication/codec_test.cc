@@ -104,9 +104,10 @@ TEST(OperationCodec, NamesThatAreNoEntriesAreRefused) {
     for (const std::string& name : {std::string(), std::string("a/b"), std::string("a\0b", 3),
                                     std::string("."), std::string(".."), std::string(256, 'x')}) {
         EXPECT_FALSE(decode(encoded(Operation{Link{FileId{9}, FileId{1}, name}, {}}))) << name;
-        EXPECT_EQ(decode_copy(encoded(CopyRecord{CopyDetach{FileId{1}, name, FileId{9}, false}, {}}))
-                      .has_value(),
-                  name.empty());
+        EXPECT_EQ(
+            decode_copy(encoded(CopyRecord{CopyDetach{FileId{1}, name, FileId{9}, false}, {}}))
+                .has_value(),
+            name.empty());
     }
     EXPECT_TRUE(decode(encoded(Operation{Link{FileId{9}, FileId{1}, "...\xff"}, {}})));
 }
