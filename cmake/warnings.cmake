@@ -6,6 +6,7 @@ target_compile_options(ha_options INTERFACE
 if(HAMIRROR_SANITIZE)
     target_compile_options(ha_options INTERFACE -fsanitize=${HAMIRROR_SANITIZE} -fno-sanitize-recover=all)
     target_link_options(ha_options INTERFACE -fsanitize=${HAMIRROR_SANITIZE})
+    target_compile_definitions(ha_options INTERFACE HA_SANITIZED)
 endif()
 if(CMAKE_CXX_COMPILER_ID MATCHES Clang)
     target_compile_options(ha_options INTERFACE -Wthread-safety)

@@ -114,6 +114,8 @@ constexpr bool total(const std::array<Table::Row, kPhases>& handlers) {
     }
     return true;
 }
+#ifndef HA_SANITIZED  // g++ 12 cannot compare a member with nullptr under -fsanitize=undefined
 static_assert(total(Table::kHandlers), "a pair of phase and event has no answer");
+#endif
 
 }  // namespace ha::cluster

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <fstream>
+#include <future>
 #include <iostream>
 #include <sstream>
 #include <thread>
@@ -106,18 +107,21 @@ class Verbs : public testing::Test {
         thread_.join();
     }
     void in_loop(const std::function<void()>& work) {
-        std::atomic<bool> done = false;
+        std::promise<void> done;
         loop_.post([&] {
             work();
-            done = true;
-            done.notify_all();
+            done.set_value();
         });
-        done.wait(false);
+        done.get_future().wait();
     }
-    void serve() {
-        in_loop([this] { face_->start(); });
+    void serve(std::function<void(clusterd::ModuleView&)> effect = [](clusterd::ModuleView&) {}) {
+        in_loop([&] {
+            commands_->effect = std::move(effect);
+            face_->start();
+        });
         Options options;
-        for (int i = 0; i < 500 && !run_cluster_status(options); ++i) usleep(10'000);
+        options.json = true;
+        for (int i = 0; i < 500 && play(run_cluster_status, options)[0] != '{'; ++i) usleep(10'000);
     }
     /// Its standard output, or the failure's exit code and text.
     std::string play(Outcome<> (*verb)(const Options&), const Options& options) {
@@ -161,17 +165,17 @@ TEST_F(Verbs, StatusShowsTheModule) {
 }
 
 TEST_F(Verbs, StartWaitsUntilItIsReady) {
-    serve();
-    commands_->effect = [](clusterd::ModuleView& module) { module.nodes[1].readiness = "ready"; };
+    serve([](clusterd::ModuleView& module) { module.nodes[1].readiness = "ready"; });
     auto options = shop();
     options.as_source = true;
     EXPECT_EQ(play(run_start, options), "node2 is secondary/ready: The copy is being compared.\n");
-    EXPECT_EQ(commands_->orders, std::vector<std::string>{"start web-shop as-source"});
+    in_loop([this] {
+        EXPECT_EQ(commands_->orders, std::vector<std::string>{"start web-shop as-source"});
+    });
 }
 
 TEST_F(Verbs, WhatDoesNotComeIsAnswered) {
     serve();
-    commands_->effect = [](clusterd::ModuleView&) {};
     auto options = shop();
     options.timeout_s = 1;
     EXPECT_EQ(play(run_swap, options).substr(0, 56),
@@ -180,7 +184,9 @@ TEST_F(Verbs, WhatDoesNotComeIsAnswered) {
 
 TEST_F(Verbs, RefusalsAreShownAsTheyAre) {
     serve();
-    commands_->answer = tl::unexpected(clusterd::CommandError{"busy", "Try again."});
+    in_loop([this] {
+        commands_->answer = tl::unexpected(clusterd::CommandError{"busy", "Try again."});
+    });
     EXPECT_EQ(play(run_swap, shop()), "1 Try again.");
     auto options = shop();
     options.module = "shop";
@@ -189,7 +195,6 @@ TEST_F(Verbs, RefusalsAreShownAsTheyAre) {
 
 TEST_F(Verbs, WaitingOutlivesTheBus) {
     serve();
-    commands_->effect = [](clusterd::ModuleView&) {};
     std::thread outage([this] {
         usleep(200'000);
         bus_->stop();
