@@ -9,5 +9,6 @@ if(HAMIRROR_SANITIZE)
     target_compile_definitions(ha_options INTERFACE HA_SANITIZED)
 endif()
 if(CMAKE_CXX_COMPILER_ID MATCHES Clang)
-    target_compile_options(ha_options INTERFACE -Wthread-safety)
+    # libsystemd's macros are compound literals.
+    target_compile_options(ha_options INTERFACE -Wthread-safety -Wno-c99-extensions)
 endif()

@@ -67,13 +67,23 @@ Outcome<> start_daemon() {
                   "That is recorded, but the cluster daemon is not up: " + started.error().text);
 }
 
-void show_token(const io::InitResult& result, const Options& options) {
-    const auto address = options.addresses.empty() ? "THIS-SERVER" : options.addresses.front();
-    const auto port = options.port == 7400 ? "" : " --port " + std::to_string(options.port);
+void show_token(const io::InitResult& result, const std::string& address, int port) {
     std::cout << "On the other server run, within 15 minutes:\n"
-              << "    hamirrorctl cluster pair " << address << port << " --address ITS-ADDRESS...\n"
+              << "    hamirrorctl cluster pair " << address
+              << (port == 7400 ? "" : " --port " + std::to_string(port))
+              << " --address ITS-ADDRESS...\n"
               << "It asks for this token, which is good for one pairing:\n    " << result.token
               << "\n";
+}
+
+/// As cluster.yaml has it.
+Outcome<config::ClusterConfig> recorded_cluster() {
+    const auto file = io::NodePaths{}.cluster_file();
+    auto text = io::read_config_text(file);
+    if (!text) return failed(Exit::Refused, text.error().text);
+    auto cluster = io::parse_cluster(*text, file);
+    if (!cluster.value) return failed(Exit::Refused, cluster.messages());
+    return *cluster.value;
 }
 
 }  // namespace
@@ -83,17 +93,22 @@ Outcome<> run_cluster_init(const Options& options) {
     if (!self) return tl::unexpected(self.error());
     auto done = io::init_cluster({}, *self, static_cast<std::uint16_t>(options.port));
     if (!done) return failed(Exit::Refused, done.error().text);
-    if (auto started = start_daemon(); !started) return started;
+    if (auto started = start_daemon(); !started) {
+        return failed(started.error().exit,
+                      started.error().text + "\nWhen it runs: hamirrorctl cluster token");
+    }
     std::cout << "This is " << self->name << ", the first of two.\n";
-    show_token(*done, options);
+    show_token(*done, self->addresses.front(), options.port);
     return {};
 }
 
-Outcome<> run_cluster_token(const Options& options) {
+Outcome<> run_cluster_token(const Options&) {
     if (geteuid() != 0) return failed(Exit::Refused, "Only root may do this: repeat it with sudo.");
     auto made = io::new_token({});
     if (!made) return failed(Exit::Refused, made.error().text);
-    show_token(*made, options);
+    auto cluster = recorded_cluster();
+    if (!cluster) return tl::unexpected(cluster.error());
+    show_token(*made, cluster->nodes.front().addresses.front(), cluster->control_port);
     return {};
 }
 
