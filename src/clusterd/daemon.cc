@@ -184,7 +184,10 @@ void Daemon::leave_if_stopped() {
     for (auto& [name, module] : modules_) {
         if (!module->stopped()) return;
     }
-    loop_.post([this] { loop_.stop(); });
+    loop_.post([this] {
+        face_.stop();
+        loop_.stop();
+    });
 }
 
 // ---- commands

@@ -101,7 +101,10 @@ void Daemon::incoming(std::unique_ptr<io::TlsStream> stream) {
 /// to read it all: systemd starts us anew.
 void Daemon::paired(const io::PeerRecord& peer) {
     io::log(io::Level::Notice, api::message::kPaired, {}, "Paired with " + peer.name + ".");
-    loop_.post([this] { loop_.stop(); });
+    loop_.post([this] {
+        face_.stop();
+        loop_.stop();
+    });
 }
 
 // ---- the control connection

@@ -7,6 +7,7 @@
 
 #include "io/boot_id.h"
 #include "io/log.h"
+#include "io/text_file.h"
 #include "replicatord/fuse/mounts.h"
 #include "replicatord/marker.h"
 
@@ -42,6 +43,8 @@ Result<> check_unused(const api::OpenMirror& order) {
 
 Result<> check_directories(const api::OpenMirror& order) {
     for (const auto& path : order.paths) {
+        auto cleared = fuse::clear_old_mounts(path.path);  // of a process that was killed
+        if (!cleared) return cleared;
         struct stat attributes {};
         if (stat(path.path.c_str(), &attributes) != 0) {
             return fail(path.path + " does not exist on this node.", errno);
@@ -172,6 +175,8 @@ void Controller::open(const api::OpenMirror& order) {
 
 Result<> Controller::build(const api::OpenMirror& order) {
     config_ = order;
+    auto made = io::make_directory(kStoreDirectory + module_, 0700);
+    if (!made) return made;
     auto store = Store::open(kStoreDirectory + module_);
     if (!store) return tl::unexpected(store.error());
     store_ = std::move(*store);
