@@ -39,7 +39,7 @@ void Daemon::apply(const std::string& yaml, const std::string& file_name, bool d
     if (!peer_)
         return apply->refuse("NotPaired", "This node has no peer yet: hamirrorctl cluster pair");
     auto candidate = configurations_.read(yaml, file_name);
-    if (!candidate) return apply->refuse("ConfigurationRefused", candidate.error().text);
+    if (!candidate) return apply->refuse("Invalid", candidate.error().text);
     apply->candidate = *candidate;
     apply->plan = configurations_.plan(apply->candidate);
     if (apply->plan.empty()) return apply->done(std::string("nothing to change\n"));
@@ -48,7 +48,7 @@ void Daemon::apply(const std::string& yaml, const std::string& file_name, bool d
     background_.run([this, apply]() -> std::function<void()> {
         std::string missing = Configurations::missing(apply->candidate, apply->file);
         return [this, apply, missing] {
-            if (!missing.empty()) return apply->refuse("ConfigurationRefused", missing);
+            if (!missing.empty()) return apply->refuse("Invalid", missing);
             apply_checked(apply);
         };
     });
@@ -124,14 +124,14 @@ void Daemon::reply(std::uint64_t id, const Result<>& result, const char* code) {
 void Daemon::serve_check(const ControlRequest& request) {
     auto candidate = configurations_.read(request.text, request.name);
     if (!candidate) {
-        return reply(request.id, fail(candidate.error().text), "ConfigurationRefused");
+        return reply(request.id, fail(candidate.error().text), "Invalid");
     }
     std::string in_the_way = obstacle(*candidate);
     if (!in_the_way.empty()) return reply(request.id, fail(in_the_way), "ModuleRunning");
     background_.run([this, candidate = *candidate, request]() -> std::function<void()> {
         std::string missing = Configurations::missing(candidate, request.name);
         return [this, request, missing] {
-            reply(request.id, missing.empty() ? Result<>{} : fail(missing), "ConfigurationRefused");
+            reply(request.id, missing.empty() ? Result<>{} : fail(missing), "Invalid");
         };
     });
 }
@@ -139,7 +139,7 @@ void Daemon::serve_check(const ControlRequest& request) {
 void Daemon::serve_install(const ControlRequest& request) {
     auto candidate = configurations_.read(request.text, request.name);
     if (!candidate) {
-        return reply(request.id, fail(candidate.error().text), "ConfigurationRefused");
+        return reply(request.id, fail(candidate.error().text), "Invalid");
     }
     std::string in_the_way = obstacle(*candidate);
     if (!in_the_way.empty()) return reply(request.id, fail(in_the_way), "ModuleRunning");
