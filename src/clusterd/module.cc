@@ -260,6 +260,13 @@ void Module::report(cluster::Report report) {
     peer_report_ = report;
     evidence(io::boot_now());
     step(cluster::PeerReported{std::move(report)});
+    show();
+}
+
+/// What people see of either node changed.
+void Module::show() {
+    write_status_file();
+    outside_.changed();
 }
 
 void Module::control_up() {
@@ -281,13 +288,18 @@ void Module::told(cluster::Monitor::Change change) {
             break;
         case cluster::Monitor::Change::Heard:
             // Its last word still holds: reports are sent on every change and none came since.
+            io::log(io::Level::Notice, api::message::kPeerHeard,
+                    {{"HAMIRROR_MODULE", config_.name}},
+                    config_.name + ": the other node is heard.");
             if (peer_report_) step(cluster::PeerReported{*peer_report_});
+            show();
             break;
         case cluster::Monitor::Change::Silent:
             io::log(io::Level::Warning, api::message::kPeerSilent,
                     {{"HAMIRROR_MODULE", config_.name}},
                     config_.name + ": the other node is silent.");
             step(cluster::PeerSilent{});
+            show();
             break;
         case cluster::Monitor::Change::Overdue:
             step(cluster::PeerOverdue{});
@@ -342,8 +354,7 @@ void Module::note_status() {
              {"HAMIRROR_EPOCH", epoch}},
             text);
     }
-    write_status_file();
-    outside_.changed();
+    show();
 }
 
 /// For the gate: why a unit does not start here, in a line.

@@ -79,6 +79,7 @@ class Module {
     void arm_monitor();
     void told(cluster::Monitor::Change change);
     void note_status();
+    void show();
     void write_status_file();
     void log_tell(const cluster::Tell& tell);
     [[nodiscard]] api::OpenMirror open_order() const;
