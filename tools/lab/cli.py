@@ -225,11 +225,18 @@ def build_(words):
     build.packages()
 
 
-@verb("test [NAME...] [--all]", "build everything and run ctest: units, simulator, scenes",
+@verb("test [NAME...] [--all] [--count N]", "build everything and run ctest: units, simulator, scenes",
       "NAME is a regular expression for ctest -R, e.g. `./lab test M9`. Without names the scenes\n"
-      "marked CI = False are left out; --all runs them too.")
+      "marked CI = False are left out; --all runs them too. --count: how often the scenes that\n"
+      "repeat something (power-cuts) do it.")
 def test(words):
     everything = flag(words, "--all")
+    if "--count" in words:
+        at = words.index("--count")
+        if len(words) < at + 2 or not words[at + 1].isdigit():
+            raise Usage()
+        os.environ["HAMIRROR_COUNT"] = words[at + 1]
+        del words[at:at + 2]
     return build.test(words, everything)
 
 

@@ -1,56 +1,139 @@
-"""The story of the product, told on two fresh nodes. Each act is a function; main() is the play.
+"""The story of the product, told on two fresh nodes. Each act is a function; play() is the order.
 
-So far only the lab itself can be shown; the product's own acts go between `boot` and `strike`.
+Every figure comes from an event that was recorded: a line of a node's journal, a confirmed
+transaction in the client's book, a byte counter of the product. A step that does not happen in
+its time ends the demo with a failure.
 """
+import shutil
+import sys
 import time
 
-from . import build, deps, lab as labs, sh
+from . import build, deps, lab as labs, pair, places, scene, sh
+
+NAME = "demo"
+LOAD = ["pgbench", "-q", "-i", "-s", "5", "postgres"]
 
 
 def act(text):
     print(f"\n== {text}", flush=True)
 
 
-def boot(lab):
-    act("Two servers boot, each with its own systemd, disk and network")
+def say(text):
+    print(f"   {text}", flush=True)
+
+
+def show_status(node):
+    for line in node.out("hamirrorctl status").splitlines():
+        say(line)
+
+
+def build_pair(lab, book):
+    act("Two servers become a pair by the commands an administrator types")
+    book.prepare(lab.node1)
+    say("node1# hamirrorctl cluster init")
+    say("node2# hamirrorctl cluster pair " + lab.node1.address())
+    pair.join(lab)
+    say("node1# hamirrorctl apply postgresql.yaml")
+    say("both#  systemctl enable --now ha-cluster.target")
+    pair.configure(lab)
+    say("node1# hamirrorctl start postgresql --as-source")
     began = time.monotonic()
-    build.packages()
-    lab.prepare()
-    for node in lab.pair:
-        node.new_disk()
-    lab.boot()
-    build.install_on(lab.pair)
-    for node in lab.pair:
-        print(f"{node}: {node.out('systemctl is-system-running', check=False)},"
-              f" {node.address('lan0')} and {node.address('lan1')}")
-    print(f"up after {time.monotonic() - began:.1f} s")
+    pair.begin(lab)
+    say(f"primary and secondary {time.monotonic() - began:.1f} s later")
+    show_status(lab.node1)
 
 
-def power_loss(lab):
-    act("node1 loses power: what was fsynced survives, what was not is lost")
-    node = lab.node1
-    node.run("echo kept > /data/synced; sync /data/synced; sync -f /data; echo gone > /data/unsynced")
-    node.power_loss()
-    print(f"node1 answers: {lab.client.pings(node.address())}")
-    node.boot()
-    print(f"after its next boot: synced: {node.out('cat /data/synced')!r},"
-          f" unsynced: {node.out('cat /data/unsynced', check=False)!r}")
+def load(lab, book):
+    act("A database is loaded through the mirror, and four clients write through the virtual IP")
+    began = time.monotonic()
+    lab.node1.run(LOAD, user="postgres", timeout=120)
+    say(f"pgbench -i -s 5 in {time.monotonic() - began:.1f} s")
+    book.start()
+    book.wait_confirmed(300)
+    say(f"{book.summary()}")
 
 
-def strike():
-    act("The lab is taken down")
-    labs.down()
+def cut(lab, book):
+    act("node1, the primary, loses power in mid-load")
+    old, new = lab.node1, lab.node2
+    mark = time.monotonic()
+    old.power_loss()
+    seen = [("silence noticed", "is silent"), ("takeover begins", "Taking over"),
+            ("decision recorded", "Decision .*takeover"), ("virtual IP taken", "is on this node"),
+            ("application start issued", "Reached target ha-primary@"),
+            ("application runs", "its units run")]
+    last = mark
+    for what, words in seen:
+        at = new.wait_journal(words, deadline=60, since=mark).at
+        say(f"{what:26} {at - mark:6.3f} s after the cut  (+{at - last:.3f} s)")
+        last = at
+    decided = new.wait_journal("Decision .*takeover", deadline=1, since=mark).at
+    first = decided - mark + book.wait_confirmed_after(decided, 60)
+    say(f"{'first confirmed commit':26} {first:6.3f} s after the cut")
+    book.wait_confirmed(200)
+    say(f"longest time without a confirmed commit: {book.outage(mark - 1, 'confirmed'):.3f} s")
+
+
+def judge(lab, book):
+    act("Every confirmed transaction is there")
+    book.stop()
+    book.check(lab.node2)
+    say(f"{book.summary()}; each confirmed one is present exactly once, none invented")
+
+
+def come_back(lab):
+    act("node1 gets power again")
+    mark = time.monotonic()
+    lab.node1.boot()
+    lab.wait_pair(pair.MODULE, lab.node2, 120)
+    say(f"redundant again {time.monotonic() - mark:.1f} s after power came back, boot included")
+    line = lab.node2.wait_journal("both copies are identical", deadline=5, since=mark)
+    say(line.text)
+
+
+def swap_back(lab):
+    act("The roles are swapped back")
+    began = time.monotonic()
+    lab.node2.run(f"hamirrorctl swap {pair.MODULE} --wait", timeout=90)
+    lab.wait_pair(pair.MODULE, lab.node1, 60)
+    say(f"done in {time.monotonic() - began:.1f} s, application stop and start included")
+    lab.expect(pair.answered_by(lab, lab.node1), "the virtual IP is answered by node1's card")
+    show_status(lab.node1)
+
+
+def compare(lab):
+    act("Both nodes are stopped together, and what lies on their disks is compared")
+    pair.audit(lab)
+
+
+def play(lab):
+    book = lab.recorder(pair.VIP)
+    build_pair(lab, book)
+    load(lab, book)
+    cut(lab, book)
+    judge(lab, book)
+    come_back(lab)
+    swap_back(lab)
+    compare(lab)
 
 
 def main():
     deps.install()
+    folder = places.LOGS / NAME
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    began = time.monotonic()
+    build.packages()
+    say(f"built in {time.monotonic() - began:.0f} s")
     with sh.machine_lock():
         labs.refuse_if_foreign()
         labs.down()
-        lab = labs.Lab()
-        try:
-            boot(lab)
-            power_loss(lab)
-        finally:
-            strike()
-    return 0
+        stage = scene.Stage(NAME, scene.DEFAULTS | {"TIMEOUT": 400}, folder)
+        verdict = scene.perform(stage, sys.modules[__name__])
+        stage.tell(verdict)
+        stage.timeline.over = True
+        if verdict != "passed":
+            scene.dump(stage)
+        labs.down()
+    print(f"\nThe demo {verdict} after {time.monotonic() - began:.0f} s; the recorded events are in {folder}")
+    return 0 if verdict == "passed" else 1
