@@ -1,0 +1,84 @@
+"""Two fresh nodes become a pair with its first module, by the commands an administrator types.
+
+For scenes and the demo: install(lab) does it all; join(), configure() and begin() are its steps.
+"""
+import re
+
+MODULE = "postgresql"
+UNIT = "postgresql@15-main.service"
+VIP = "10.77.0.50"
+PATHS = ("/var/lib/postgresql", "/etc/postgresql")
+PREFIX = 24
+YAML = f"""module: {MODULE}
+replicate:
+{"".join(f"  - path: {path}" + chr(10) for path in PATHS)}virtual_ips:
+  - {VIP}/{PREFIX}
+units: [{UNIT}]
+"""
+TOKEN = re.compile(r"^ +([A-Z0-9]{4}(?:-[A-Z0-9]{4})+)", re.MULTILINE)
+CONNECTED = "hamirrorctl status --json | grep -q '\"control_connected\":true'"
+
+
+def node_words(node):
+    return ["--name", node.name, *(f"--address={node.address(net)}" for net in node.host.nets)]
+
+
+def token_in(text):
+    return TOKEN.search(text).group(1)
+
+
+def init(node):
+    """The first server's command; returns the token it shows."""
+    return token_in(node.out(["hamirrorctl", "cluster", "init", *node_words(node)]))
+
+
+def pair(node, first, token, **options):
+    """The second server's command, the token given on its standard input."""
+    return node.run(["hamirrorctl", "cluster", "pair", first, *node_words(node)],
+                    input=f"{token}\n", **options)
+
+
+def join(lab):
+    """init on node1, pair on node2, until the two daemons talk."""
+    pair(lab.node2, lab.node1.address(), init(lab.node1))
+    for node in lab.pair:
+        node.wait_for(CONNECTED, deadline=20)
+
+
+def configure(lab):
+    """The module's configuration, and the cluster enabled on both. Nobody serves yet."""
+    lab.node1.put(f"/root/{MODULE}.yaml", YAML)
+    lab.node1.run(f"hamirrorctl apply /root/{MODULE}.yaml")
+    for node in lab.pair:
+        node.run("systemctl enable -q --now ha-cluster.target")
+
+
+def begin(lab, deadline=60.0):
+    """node1's data is the right one. Until the other has a full copy."""
+    lab.node1.run(f"hamirrorctl start {MODULE} --as-source")
+    lab.wait_pair(MODULE, lab.node1, deadline)
+
+
+def install(lab, record=None):
+    """All of it. A recorder's table and access are made first, by the PostgreSQL as it came."""
+    if record:
+        record.prepare(lab.node1)
+    join(lab)
+    configure(lab)
+    begin(lab)
+
+
+def stop_all(lab):
+    lab.node1.run(f"hamirrorctl stop {MODULE} --all --wait", timeout=60)
+
+
+def audit(lab):
+    """Stops the module on both nodes and compares what lies on their disks."""
+    stop_all(lab)
+    for path in PATHS:
+        lab.audit(path)
+
+
+def answered_by(lab, node):
+    """Whether the client, asking for the address now, is answered by this node's card."""
+    return lab.client.pings(VIP) and lab.client.neighbour(VIP) == node.host.mac("lan0")
