@@ -115,7 +115,10 @@ void Controller::tell(api::Fact fact) {
 
 /// From the mirror's threads.
 void Controller::reported(api::Fact fact) {
-    if (std::holds_alternative<api::ToldIn>(fact)) role_ = Role::Following;
+    if (std::holds_alternative<api::ToldIn>(fact)) {
+        role_ = Role::Following;
+        indexed_ = true;  // the pass that brought it up began with that
+    }
     if (std::holds_alternative<api::LocalCopyFailed>(fact)) role_ = Role::None;
     tell(std::move(fact));
 }
@@ -251,6 +254,7 @@ void Controller::demolish() {
     dialer_.reset();
     files_.reset();
     store_.reset();
+    indexed_ = false;
     role_ = Role::None;
     term_ = Id128{};
     decision_ = Id128{};
@@ -319,6 +323,12 @@ Result<> Controller::begin_following(const api::FollowMirror& order) {
     let_pass(files_->invalidate_all());
     auto stamped = restamp(files_->tree(), *store_, order.module_id, config_.node);
     if (!stamped) return stamped;
+    if (!order.resync && !indexed_) {
+        // The primary's operations name files this process may never have looked up.
+        auto indexed = files_->tree().index_all([](std::uint64_t) {});
+        if (!indexed) return indexed;
+        indexed_ = true;
+    }
     role_ = order.resync ? Role::Rebuilding : Role::Following;
     term_ = order.term;
     mirror_->follow(order);

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <memory>
 #include <string>
 
@@ -71,6 +72,8 @@ class Controller {
     std::unique_ptr<Dialer> dialer_;
     std::unique_ptr<Mirror> mirror_;
     std::atomic<Role> role_{Role::None};
+    /// Every inode that carries an identity is known to the tree: what a secondary needs.
+    std::atomic<bool> indexed_{false};
     Id128 term_;
     Id128 decision_;
 
