@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 
+#include <algorithm>
 #include <cerrno>
 
 #include "io/clock.h"
@@ -156,11 +157,26 @@ Result<> ResyncSource::add_roots() {
     return {};
 }
 
-Result<> ResyncSource::process(FileId id) {
-    // Identities are given before the lock is taken, so that it is not held for that long.
-    if (auto directory = tree_.cached(id, O_RDONLY | O_DIRECTORY)) {
-        static_cast<void>(entries(id, (*directory)->get()));
+// A new inode has no identity for a moment, and whoever makes it holds the lock of its directory
+// for that moment; so do we, or it would get two. In small parts, so that the listing, under one
+// hold, finds nothing left to write.
+void ResyncSource::identify_children(FileId id) {
+    constexpr std::size_t kPart = 64;
+    auto directory = tree_.cached(id, O_RDONLY | O_DIRECTORY);
+    if (!directory) return;
+    auto names = entry_names((*directory)->get());
+    if (!names) return;
+    for (std::size_t at = 0; at < names->size(); at += kPart) {
+        OrderLocks::Guard guard(locks_, {id});
+        for (std::size_t i = at; i < std::min(at + kPart, names->size()); ++i) {
+            struct stat attributes {};
+            static_cast<void>(tree_.lookup(id, (*names)[i], &attributes));
+        }
     }
+}
+
+Result<> ResyncSource::process(FileId id) {
+    identify_children(id);
     OrderLocks::Guard guard(locks_, {id});
     auto fd = tree_.open_by_id(id, O_PATH);
     if (!fd && fd.error().code != ESTALE) return tl::unexpected(fd.error());

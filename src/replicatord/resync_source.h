@@ -71,6 +71,7 @@ class ResyncSource {
     Result<bool> step();
     Result<> add_roots();
     Result<> process(FileId id);
+    void identify_children(FileId id);
     Result<> list(FileId id, int fd);
     Result<std::vector<replication::CopyEntry>> entries(FileId id, int fd);
     void request(FileId id);

@@ -59,6 +59,7 @@ class Application {
     std::vector<replication::TimeStamp> stamps(std::initializer_list<FileId> ids);
     void append(replication::Body body, std::vector<replication::TimeStamp> stamps,
                 bool durable = false);
+    void touched(std::initializer_list<FileId> ids);
     void release(FileId id);
 
     Tree& tree_;
