@@ -235,6 +235,14 @@ void Module::fact(const api::Fact& fact) {
                     std::to_string(ready->bytes_sent) + " sent.");
     }
     if (std::holds_alternative<api::StreamDown>(fact)) resync_.running = false;
+    if (const auto* failed = std::get_if<api::AddressesFailed>(&fact)) {
+        io::log(io::Level::Error, api::message::kBlocked, {{"HAMIRROR_MODULE", config_.name}},
+                config_.name +
+                    ": its addresses cannot be held here, so the application is not "
+                    "started: " +
+                    failed->text);
+        return;
+    }
     if (std::holds_alternative<api::UnitsStopped>(fact) && units_first_) {
         units_first_ = false;
         if (open_wanted_ && !replicator_connected_) {
