@@ -13,7 +13,8 @@ namespace ha::replicatord {
 /// How a modification uses it, in this order:
 ///   1. admit()            no lock held; may wait (role change, full queue)
 ///   2. take the order locks of every inode touched
-///   3. the local system call; a failure is the application's error and nothing is appended
+///   3. the local system call; a failure is the application's error; appended is only what it
+///      changed all the same (a time, a size)
 ///   4. append()           the number is taken, the operation is on its way
 ///   5. release the locks
 ///   6. when_accepted() or when_durable(): the completion replies to the kernel

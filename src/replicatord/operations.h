@@ -174,6 +174,9 @@ class Operations : public fuse::Handler {
     /// Clears set-uid and set-gid as a write by an ordinary user does, and appends that. Under the
     /// order lock. 0, or errno.
     int kill_set_id(FileId id, int fd);
+    /// After a system call that failed: appends what it may have left behind all the same, the
+    /// modification time and the size. Under the order lock. Returns `error`.
+    Outcome failed_having_touched(FileId id, int fd, int error);
     int prepare_open(Request& request, FileId id, std::uint32_t flags, std::size_t offset);
 
     Shared& shared_;

@@ -94,6 +94,7 @@ Operations::Outcome Operations::make(Request& request, std::string name, NewInod
     if (outcome.error != 0) {
         ::unlinkat(holder, name.c_str(), S_ISDIR(what.mode) ? AT_REMOVEDIR : 0);
         shared_.tree.drop(what.id);
+        return failed_having_touched(parent, fd, outcome.error);
     }
     return outcome;
 }

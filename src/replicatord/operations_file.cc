@@ -25,6 +25,8 @@ ssize_t write_all(int fd, std::span<const std::byte> data, std::uint64_t offset)
     return static_cast<ssize_t>(done);
 }
 
+constexpr int kPunch = FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE;
+
 /// A descriptor that can be written; a file that only can be read has another (Tree::cached).
 int write_error(int error) {
     return error == EBADF ? EPERM : error;
@@ -125,7 +127,8 @@ Operations::Outcome Operations::write(Request& request) {
         if ((in.write_flags & FUSE_WRITE_KILL_SUIDGID) != 0)
             if (const int error = kill_set_id(id, fd)) return failed(error);
         const ssize_t count = write_all(fd, data, in.offset);
-        if (count < 0) return failed(write_error(static_cast<int>(-count)));
+        if (count < 0)
+            return failed_having_touched(id, fd, write_error(static_cast<int>(-count)));
         const auto written = data.first(static_cast<std::size_t>(count));
         replication::Write body{id, in.offset, {written.begin(), written.end()}, durable};
         sequence = append({std::move(body), {stamp_of(id, fd)}}, {id});
@@ -155,9 +158,17 @@ Operations::Outcome Operations::fallocate(Request& request) {
     // The protocol has no flag for it here; root keeps the bits, as it does locally.
     if (request.header().uid != 0)
         if (const int error = kill_set_id(id, fd)) return failed(error);
-    if (::fallocate(fd, static_cast<int>(in.mode), static_cast<off_t>(in.offset),
-                    static_cast<off_t>(in.length)) != 0)
-        return failed(write_error(errno));
+    const auto offset = static_cast<off_t>(in.offset);
+    const auto length = static_cast<off_t>(in.length);
+    if (::fallocate(fd, static_cast<int>(in.mode), offset, length) != 0) {
+        const int error = write_error(errno);
+        if (error == EOPNOTSUPP || error == EINVAL || error == EPERM) return failed(error);
+        // Some of it may be zeroed, nobody knows how much: then all of it is, on both nodes.
+        if ((in.mode & (FALLOC_FL_ZERO_RANGE | FALLOC_FL_PUNCH_HOLE)) != 0 &&
+            ::fallocate(fd, kPunch, offset, length) == 0)
+            append({replication::Allocate{id, kPunch, in.offset, in.length}, {}}, {id});
+        return failed_having_touched(id, fd, error);
+    }
     return accepted(append(
         {replication::Allocate{id, in.mode, in.offset, in.length}, {stamp_of(id, fd)}}, {id}));
 }

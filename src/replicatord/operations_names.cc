@@ -180,7 +180,9 @@ Operations::Outcome Operations::record_move(const Move& move, FileId id, FileId 
         // Without an id it cannot be mirrored; the mirror must not go on as if nothing were.
         if (!whiteout || Tree::transient(whiteout->id)) {
             ::renameat2(new_fd, move.new_name.c_str(), old_fd, move.old_name.c_str(), 0);
-            return failed(whiteout ? EIO : whiteout.error().code);
+            failed_having_touched(move.new_parent, new_fd, EIO);
+            return failed_having_touched(move.old_parent, old_fd,
+                                         whiteout ? EIO : whiteout.error().code);
         }
         body.whiteout = whiteout->id;
         stamps.push_back({whiteout->id, file_time(whiteout->attributes.st_mtim)});
