@@ -238,6 +238,7 @@ api::MirrorOpened Controller::opened() const {
 
 void Controller::demolish() {
     if (mirror_) mirror_->fail_held();
+    if (sweep_.valid()) sweep_.get();
     if (files_) {
         auto holders = files_->unmount(kUnmountBound);
         if (!holders) {
@@ -306,7 +307,21 @@ Result<> Controller::begin_serving(const api::ServeMirror& order) {
     term_ = order.term;
     decision_ = order.decision;
     mirror_->serve(order);
+    if (new_term) sweep();
     return {};
+}
+
+void Controller::sweep() {
+    if (sweep_.valid() && sweep_.wait_for(0s) != std::future_status::ready) return;
+    sweep_ = std::async(std::launch::async, [this, files = files_.get()] {
+        auto swept = files->sweep_orphans();
+        if (!swept) {
+            io::log(io::Level::Warning, module_ +
+                                            ": files that were deleted while open on the "
+                                            "former primary still take their space: " +
+                                            swept.error().text);
+        }
+    });
 }
 
 void Controller::follow(const api::FollowMirror& order) {

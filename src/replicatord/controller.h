@@ -1,6 +1,7 @@
 #pragma once
 
 #include <atomic>
+#include <future>
 #include <memory>
 #include <string>
 
@@ -53,6 +54,7 @@ class Controller {
     Result<> begin_following(const api::FollowMirror& order);
     void seal(const api::SealMirror& order);
     void close_mirror();
+    void sweep();
     void tell(api::Fact fact);  // any thread
     void reported(api::Fact fact);
     void failed(const char* code, const Error& error);
@@ -71,6 +73,7 @@ class Controller {
     std::unique_ptr<FileSystem> files_;
     std::unique_ptr<Dialer> dialer_;
     std::unique_ptr<Mirror> mirror_;
+    std::future<void> sweep_;  // waits for the journal, as an application does
     std::atomic<Role> role_{Role::None};
     /// Every inode that carries an identity is known to the tree: what a secondary needs.
     std::atomic<bool> indexed_{false};

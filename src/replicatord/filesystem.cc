@@ -119,12 +119,14 @@ Duration FileSystem::invalidate_all() {
 Result<> FileSystem::sweep_orphans() {
     auto orphans = tree_->orphans();
     if (!orphans) return tl::unexpected(orphans.error());
+    Result<> first;
     for (FileId id : *orphans) {
         auto root = tree_->root_of(id);
         if (!root) continue;
-        if (auto gone = operations_[*root]->release_orphan(id); !gone) return gone;
+        auto gone = operations_[*root]->release_orphan(id);
+        if (!gone && gone.error().code != ENOENT && first) first = gone;
     }
-    return {};
+    return first;
 }
 
 Result<std::vector<fuse::Holder>> FileSystem::unmount(Duration bound) {

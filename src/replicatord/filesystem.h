@@ -52,8 +52,8 @@ class FileSystem {
     /// may be remembered: 0, or on kernels that cannot be told to forget names (before 6.16) the
     /// short time such a name is good for; the caller lets it pass before it admits anything.
     Duration invalidate_all();
-    /// Removes orphans that nobody has open (left by a crash, or by the former primary). On the
-    /// primary, once the journal admits.
+    /// Removes orphans that nobody has open (left by a crash, or by the former primary), on both
+    /// nodes. On the primary; waits until the journal admits. Any thread, beside the others.
     Result<> sweep_orphans();
 
     /// Unmounts each root within about `bound`; what is busy goes lazily and its users get errors.

@@ -78,14 +78,18 @@ Result<> Operations::release_orphan(FileId id) {
     Admission admission(shared_.journal);
     if (admission.error() != 0) return fail("this node is not the primary", admission.error());
     OrderLocks::Guard guard(shared_.locks, {id});
-    bool open = false;
-    shared_.inodes->visit(id, [&](const fuse::InodeEntry& entry) { open = entry.opens > 0; });
-    if (open) return {};
     const int orphans = shared_.tree.orphan_fd(root_);
     struct stat attributes {};
     const std::string name = Tree::orphan_name(id);
-    if (::fstatat(orphans, name.c_str(), &attributes, AT_SYMLINK_NOFOLLOW) != 0 ||
-        ::unlinkat(orphans, name.c_str(), S_ISDIR(attributes.st_mode) ? AT_REMOVEDIR : 0) != 0)
+    if (::fstatat(orphans, name.c_str(), &attributes, AT_SYMLINK_NOFOLLOW) != 0)
+        return fail("cannot find an orphan", errno);
+    bool open = false;
+    shared_.inodes->visit(id, [&](fuse::InodeEntry& entry) {
+        open = entry.opens > 0;
+        if (open) entry.flags |= fuse::InodeEntry::kOrphan;  // its last close comes back here
+    });
+    if (open) return {};
+    if (::unlinkat(orphans, name.c_str(), S_ISDIR(attributes.st_mode) ? AT_REMOVEDIR : 0) != 0)
         return fail("cannot remove an orphan", errno);
     append({replication::Release{id}, {}}, {});
     if (S_ISDIR(attributes.st_mode) || attributes.st_nlink == 1) gone(id, attributes);
@@ -127,8 +131,7 @@ Operations::Outcome Operations::write(Request& request) {
         if ((in.write_flags & FUSE_WRITE_KILL_SUIDGID) != 0)
             if (const int error = kill_set_id(id, fd)) return failed(error);
         const ssize_t count = write_all(fd, data, in.offset);
-        if (count < 0)
-            return failed_having_touched(id, fd, write_error(static_cast<int>(-count)));
+        if (count < 0) return failed_having_touched(id, fd, write_error(static_cast<int>(-count)));
         const auto written = data.first(static_cast<std::size_t>(count));
         replication::Write body{id, in.offset, {written.begin(), written.end()}, durable};
         sequence = append({std::move(body), {stamp_of(id, fd)}}, {id});

@@ -182,6 +182,31 @@ TEST_F(Names, TemporaryFilesGetANameByLink) {
     EXPECT_EQ(::linkat(AT_FDCWD, other.c_str(), AT_FDCWD, at("no").c_str(), AT_SYMLINK_FOLLOW), -1);
 }
 
+TEST_F(Names, ASweepRemovesWhatNobodyHasOpen) {
+    put("kept", "k");
+    put("left", "l");
+    const FileId kept = id_at("kept");
+    const FileId left = id_at("left");
+    io::Fd open(::open(at("kept").c_str(), O_RDWR));
+    ASSERT_TRUE(open);
+    ASSERT_EQ(::unlink(at("kept").c_str()), 0);
+    // As a crash leaves it: in the orphan directory, and nobody has it open.
+    ASSERT_EQ(
+        ::rename(below("left").c_str(), below(".hamirror/" + Tree::orphan_name(left)).c_str()), 0);
+    journal().take();
+    auto swept = filesystem_->sweep_orphans();
+    ASSERT_TRUE(swept) << swept.error().text;
+    auto released = recorded<Release>();
+    ASSERT_EQ(released.size(), 1U);
+    EXPECT_EQ(released[0].id, left);
+    EXPECT_EQ(::access(below(".hamirror/" + Tree::orphan_name(kept)).c_str(), F_OK), 0);
+    open.reset();
+    ASSERT_TRUE(filesystem_->unmount(std::chrono::seconds(5)));
+    released = recorded<Release>();
+    ASSERT_EQ(released.size(), 1U);
+    EXPECT_EQ(released[0].id, kept);
+}
+
 TEST_F(Names, TheOrphanDirectoryIsNobodysBusiness) {
     EXPECT_EQ(::access(at(".hamirror").c_str(), F_OK), -1);
     EXPECT_EQ(errno, ENOENT);
