@@ -85,8 +85,6 @@ inline constexpr MessageId kUnitsStopped{"ec01795d49564ee8aa8e3e09d09f7e57"};
 inline constexpr MessageId kUnitFailed{"066c731f064849b48f60ac1dc91cbe88"};
 /// A unit failed more often than its budget of automatic restarts allows.
 inline constexpr MessageId kRestartBudgetSpent{"d54fdec2524c4ac7bbff59bd5f44c078"};
-/// This node resets itself because a resource could not be given up in time.
-inline constexpr MessageId kSelfFence{"1650cd0147074eeaae7ab4c234774a56"};
 /// A worker daemon lost its connection to ha-clusterd.
 inline constexpr MessageId kWorkerGone{"50002791c1a946d1b48539e480ffefd8"};
 /// A worker daemon's connection was refused or broke the protocol.
@@ -129,7 +127,6 @@ inline constexpr std::array kAll{kDaemonStarted,
                                  kUnitsStopped,
                                  kUnitFailed,
                                  kRestartBudgetSpent,
-                                 kSelfFence,
                                  kWorkerGone,
                                  kWorkerRefused};
 

@@ -8,6 +8,22 @@ namespace ha::clusterd {
 
 using api::WorkerKind;
 
+namespace {
+
+std::string unit_of(WorkerKind kind, const std::string& module) {
+    switch (kind) {
+        case WorkerKind::Replicator:
+            return "ha-replicatord@" + module + ".service";
+        case WorkerKind::Vip:
+            return "ha-vipd.service";
+        case WorkerKind::Watchdog:
+            return "ha-watchdog.service";
+    }
+    return "A worker";
+}
+
+}  // namespace
+
 Daemon::Daemon(io::Loop& loop, Configurations configurations, io::Identity identity,
                std::optional<io::PeerRecord> peer, Id128 boot)
     : loop_(loop),
@@ -98,7 +114,7 @@ ModuleOutside Daemon::outside(const std::string& name) {
 
 void Daemon::run_replicator(const std::string& module, bool start,
                             std::function<void(std::string)> failed) {
-    std::string unit = "ha-replicatord@" + module + ".service";
+    std::string unit = unit_of(WorkerKind::Replicator, module);
     background_.run([unit, start, failed]() -> std::function<void()> {
         auto bus = io::open_systemd(10s);
         auto done =
@@ -156,8 +172,13 @@ void Daemon::worker_gone(io::WorkerId id, const std::string& reason) {
     if (known == connected_.end()) return;
     Worker gone = known->second;
     connected_.erase(known);
-    if (gone.kind != WorkerKind::Replicator) return;
     auto module = modules_.find(gone.module);
+    const bool expected = terminating_ || (module != modules_.end() && module->second->stopped());
+    if (!expected) {
+        io::log(io::Level::Warning, api::message::kWorkerGone, {{"HAMIRROR_MODULE", gone.module}},
+                unit_of(gone.kind, gone.module) + " left: " + reason + ".");
+    }
+    if (gone.kind != WorkerKind::Replicator) return;
     if (module != modules_.end()) module->second->replicator_gone(reason);
 }
 

@@ -176,7 +176,7 @@ std::string error_name(const std::string& code) {
 
 api::MessageId message_id(const std::string& code) {
     namespace m = api::message;
-    static const std::array<std::pair<const char*, api::MessageId>, 10> kIds{{
+    static const std::array<std::pair<const char*, api::MessageId>, 18> kIds{{
         {"decision", m::kDecisionRecorded},
         {"birth", m::kDecisionRecorded},
         {"consented", m::kDecisionRecorded},
@@ -187,6 +187,14 @@ api::MessageId message_id(const std::string& code) {
         {"mirror-lost", m::kCopyFailed},
         {"diverged", m::kSplitBrain},
         {"forced", m::kOperatorForced},
+        {"taking", m::kSwapDone},
+        {"takeover", m::kTakeover},
+        {"demotion", m::kDemotion},
+        {"swap", m::kSwapStarted},
+        {"swap-done", m::kSwapDone},
+        {"swap-aborted", m::kSwapAborted},
+        {"resync", m::kResyncStarted},
+        {"resync-stopped", m::kResyncFailed},
     }};
     for (const auto& [known, id] : kIds) {
         if (code == known) return id;

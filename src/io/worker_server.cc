@@ -6,6 +6,8 @@
 #include <cerrno>
 #include <cstring>
 
+#include "api/message_ids.h"
+#include "io/log.h"
 #include "io/worker_codec.h"
 #include "io/worker_connection.h"
 #include "io/worker_link.h"
@@ -78,7 +80,10 @@ void WorkerServer::adopt(int fd) {
         WorkerConnection::open(loop_, fd, WorkerConnection::Side::Server,
                                {[this, id](const std::string& text) { receive(id, text); },
                                 [this, id](const std::string& reason) { drop(id, reason); }});
-    if (!connection) return;  // the client sees it closed and comes again
+    if (!connection) {  // the client sees it closed and comes again
+        log(Level::Warning, "A worker's connection failed: " + connection.error().text);
+        return;
+    }
     workers_[id] = std::make_unique<Worker>(Worker{std::move(*connection), std::nullopt});
 }
 
@@ -112,7 +117,9 @@ void WorkerServer::drop(WorkerId id, const std::string& reason) {
     if (found == workers_.end()) return;
     auto worker = std::move(found->second);
     workers_.erase(found);
-    if (worker->hello) callbacks_.on_gone(id, reason);
+    if (worker->hello) return callbacks_.on_gone(id, reason);
+    log(Level::Warning, api::message::kWorkerRefused, {},
+        "A worker daemon's connection was refused: " + reason + ".");
 }
 
 bool WorkerServer::send(WorkerId worker, const api::Order& order) {

@@ -137,12 +137,16 @@ void Machine::consider_joiner() {
     if (peer_ == Peer::Absent && ready && can_join && report.attempt != rebuilt_attempt_) {
         rebuilt_attempt_ = report.attempt;
         peer_ = Peer::Rebuilding;
+        tell("resync", peer_name() + "'s copy is compared with this one and brought up to date.");
         emit(StartResync{});
     }
 }
 
 void Machine::drop_rebuild() {
     peer_ = Peer::Absent;
+    tell("resync-stopped",
+         "The comparison with " + peer_name() +
+             "'s copy was given up; it begins anew when that node follows again.");
     emit(StopResync{});
 }
 
@@ -271,6 +275,7 @@ void Machine::serving_as_source(const Event& event) {
     }
     Decision forced = child(InSync::only(self()), self(), Cause::Forced);
     forced.overrides = peer_report_->chain.head().decision.id;
+    tell("forced", "An operator chose this node's data; " + peer_name() + "'s is given up.");
     decide(forced, Confirmation::Operator);
     emit(ServeMirror{head().number, head().id, term_, false});
 }
@@ -278,6 +283,7 @@ void Machine::serving_as_source(const Event& event) {
 void Machine::begin_stop(Goal goal) {
     goal_ = goal;
     addresses_gone_ = false;
+    if (goal == Goal::Swap) tell("swap", "Exchanging the roles with " + peer_name() + ".");
     if (peer_ == Peer::Rebuilding) drop_rebuild();
     emit(StopUnits{});
     enter(Phase::StoppingUnits);
@@ -327,6 +333,9 @@ void Machine::withdrawn() {
 }
 
 void Machine::resume() {
+    if (goal_ == Goal::Swap || goal_ == Goal::HandOver) {
+        tell("swap-aborted", peer_name() + " cannot take the module; it goes on here.");
+    }
     emit(ResumeMirror{});
     promote(peer_ == Peer::Member, term_);
 }
@@ -370,6 +379,7 @@ void Machine::ceded() {
         enter(Phase::Opening);
         return wait_for("opening", "The mirror is being mounted again.");
     }
+    if (goal_ == Goal::Swap) tell("swap-done", peer_name() + " has taken the module.");
     goal_ = Goal::None;
     bool keeps = in_sync_self() && !record_.outdated &&
                  peer_report_->activity == Activity::Serving && !peer_report_->term.none();
@@ -415,6 +425,7 @@ void Machine::demote() {
     shrink_ = Shrink::None;
     proposal_.reset();
     units_gone_ = addresses_gone_ = held_failed_ = false;
+    tell("demotion", "Giving the module up by force: addresses, application, held writes.");
     emit(DropAddresses{});
     emit(KillUnits{});
     emit(FailHeld{});

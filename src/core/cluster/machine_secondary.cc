@@ -148,6 +148,7 @@ void Machine::take_over() {
     if (ceded_to_us_ && ceded_to_us_->parent == head().id) {
         Decision given = *ceded_to_us_;
         ceded_to_us_.reset();
+        tell("taking", peer_name() + " hands the module over; this node takes it.");
         decide(given, Confirmation::PeerConsent);
         return promote(given.in_sync.has(peer()), mint_id());
     }
@@ -156,6 +157,8 @@ void Machine::take_over() {
         (peer_report_->activity == Activity::Serving || peer_report_->activity == Activity::Ceding);
     if (primary_lives)
         return enter_waiting();  // our copy is sealed: it takes us out and rebuilds us
+    tell("takeover",
+         "Taking over: " + peer_name() + (contact_ ? " does not serve any more." : " is silent."));
     decide(child(InSync::only(self()), self(), Cause::Takeover), Confirmation::Alone);
     promote(false, mint_id());
 }

@@ -270,6 +270,7 @@ void Machine::force() {
     }
     record_.outdated = false;
     record_.power_lost = false;
+    tell("forced", "An operator made this node's data the module's.");
     decide(forced, Confirmation::Operator);
     promote(false, mint_id());
 }
