@@ -1,6 +1,8 @@
 #include "clusterd/configurations.h"
 
 #include <algorithm>
+#include <filesystem>
+#include <system_error>
 
 #include "io/config_system_check.h"
 #include "io/gate_file.h"
@@ -20,6 +22,17 @@ std::string joined(const std::vector<std::string>& list) {
 std::vector<std::string> paths(const config::ModuleConfig& module) {
     std::vector<std::string> list;
     for (const auto& directory : module.replicate) list.push_back(directory.path);
+    return list;
+}
+
+/// Where the mirror is mounted: systemd names its mount units by that.
+std::vector<std::string> mount_points(const config::ModuleConfig& module) {
+    std::vector<std::string> list;
+    for (const auto& path : paths(module)) {
+        std::error_code unresolved;
+        auto real = std::filesystem::canonical(path, unresolved);
+        list.push_back(unresolved ? path : real.string());
+    }
     return list;
 }
 
@@ -114,7 +127,8 @@ Result<> Configurations::install(const Candidate& candidate, const std::string& 
     auto made = io::make_directory(directory + "/modules", 0755);
     if (!made) return made;
     // The gate first: a unit gated too early does not start, one gated too late starts twice.
-    auto gated = io::write_gate({module.name, module.units}, directory + "/gate.d");
+    auto gated =
+        io::write_gate({module.name, module.units, mount_points(module)}, directory + "/gate.d");
     if (!gated) return gated;
     auto written =
         io::write_text_durable(installed_path(directory, module.name), candidate.text, 0644);

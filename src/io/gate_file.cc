@@ -23,6 +23,7 @@ namespace fs = std::filesystem;
 constexpr std::string_view kHeader = "hamirror-gate 1";
 constexpr std::string_view kModule = "module ";
 constexpr std::string_view kUnit = "unit ";
+constexpr std::string_view kPath = "path ";
 constexpr std::size_t kLimit = 1 << 20;
 constexpr std::array<std::string_view, 3> kSuffixes = {".gate", ".gate.last", ".ever"};
 
@@ -122,10 +123,17 @@ bool is_unit_name(std::string_view name) {
     });
 }
 
+bool is_mount_path(std::string_view path) {
+    return path.starts_with('/') && std::none_of(path.begin(), path.end(), [](char c) {
+               return static_cast<unsigned char>(c) < 0x20 || c == 0x7f;
+           });
+}
+
 std::string format_gate(const Gate& gate) {
     std::string text(kHeader);
     text.append("\n").append(kModule).append(gate.module).append("\n");
     for (const auto& unit : gate.units) text.append(kUnit).append(unit).append("\n");
+    for (const auto& path : gate.paths) text.append(kPath).append(path).append("\n");
     return text + "end\n";
 }
 
@@ -139,6 +147,10 @@ Result<Gate> parse_gate(std::string_view text) {
         return fail("a gate file names no module");
     Gate gate{std::string(lines[1].substr(kModule.size())), {}};
     for (std::size_t i = 2; i + 1 < lines.size(); ++i) {
+        if (lines[i].starts_with(kPath) && is_mount_path(lines[i].substr(kPath.size()))) {
+            gate.paths.emplace_back(lines[i].substr(kPath.size()));
+            continue;
+        }
         if (!lines[i].starts_with(kUnit) || !is_unit_name(lines[i].substr(kUnit.size())))
             return fail("line " + std::to_string(i + 1) + " of a gate file names no unit");
         std::string unit(lines[i].substr(kUnit.size()));

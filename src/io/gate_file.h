@@ -25,6 +25,9 @@ inline constexpr const char* kGateDirectory = "/etc/hamirror/gate.d";
 struct Gate {
     std::string module;
     std::vector<std::string> units;  // full names with suffix, no two equal
+    /// The mirrored directories, absolute: where systemd sees our mounts. Only the order of
+    /// stopping comes from them, so a damaged file may lose them.
+    std::vector<std::string> paths{};
 
     bool operator==(const Gate&) const = default;
 };
@@ -34,6 +37,9 @@ struct Gate {
 bool is_module_name(std::string_view name);
 /// systemd.unit(5), "unit names": a name that may be started, its suffix included.
 bool is_unit_name(std::string_view name);
+
+/// Absolute, and without control characters.
+bool is_mount_path(std::string_view path);
 
 /// The text in the files.
 std::string format_gate(const Gate& gate);

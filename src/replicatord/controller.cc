@@ -104,7 +104,7 @@ void Controller::start() {
 
 void Controller::close(std::function<void()> done) {
     orders_.run([this, done = std::move(done)]() -> std::function<void()> {
-        demolish();
+        may_be_used_ ? abandon() : demolish();
         return done;
     });
 }
@@ -153,6 +153,7 @@ void Controller::execute(const api::Order& order) {
     if (std::holds_alternative<api::FailHeld>(order)) return mirror_->fail_held();
     if (std::holds_alternative<api::HoldMirror>(order)) {
         role_ = Role::None;
+        may_be_used_ = false;  // it is ordered when the application is gone
         return mirror_->hold();
     }
 }
@@ -236,9 +237,14 @@ api::MirrorOpened Controller::opened() const {
     return fact;
 }
 
-void Controller::demolish() {
+/// Nobody waits for the journal any more, nor will.
+void Controller::end_waiting() {
     if (mirror_) mirror_->fail_held();
     if (sweep_.valid()) sweep_.get();
+}
+
+void Controller::demolish() {
+    end_waiting();
     if (files_) {
         auto holders = files_->unmount(kUnmountBound);
         if (!holders) {
@@ -250,6 +256,24 @@ void Controller::demolish() {
         auto synced = files_->tree().sync_all();
         if (!synced) io::log(io::Level::Error, module_ + ": " + synced.error().text);
     }
+    forget();
+}
+
+/// The application may run still, and nobody said that it ends. Unmounted, its paths would be the
+/// plain directories: it would write there what nobody mirrors. So the mount stays, dead; the pages
+/// written already are the kernel's, as after a crash of this process.
+void Controller::abandon() {
+    end_waiting();
+    auto left = files_->leave();
+    if (!left) io::log(io::Level::Error, module_ + ": " + left.error().text);
+    io::log(io::Level::Warning,
+            module_ +
+                ": stopped while it served. Its directories answer with errors until the module is "
+                "opened again; nothing is written past the mirror.");
+    forget();
+}
+
+void Controller::forget() {
     mirror_.reset();
     journal_.become(nullptr);
     dialer_.reset();
@@ -257,6 +281,7 @@ void Controller::demolish() {
     store_.reset();
     indexed_ = false;
     role_ = Role::None;
+    may_be_used_ = false;
     term_ = Id128{};
     decision_ = Id128{};
 }
@@ -304,6 +329,7 @@ Result<> Controller::begin_serving(const api::ServeMirror& order) {
         if (!stamped) return stamped;
     }
     role_ = Role::Serving;
+    may_be_used_ = true;
     term_ = order.term;
     decision_ = order.decision;
     mirror_->serve(order);
@@ -344,6 +370,7 @@ Result<> Controller::begin_following(const api::FollowMirror& order) {
         if (!indexed) return indexed;
         indexed_ = true;
     }
+    may_be_used_ = false;
     role_ = order.resync ? Role::Rebuilding : Role::Following;
     term_ = order.term;
     mirror_->follow(order);

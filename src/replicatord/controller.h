@@ -38,14 +38,19 @@ class Controller {
     ~Controller();
 
     void start();
-    /// SIGTERM: the mount goes, then `done` runs in the loop's thread.
+    /// SIGTERM: `done` runs in the loop's thread when all is at an end. The mount goes; but where
+    /// an application may use it, it stays, dead: only CloseMirror, which comes after the
+    /// application's stop, unmounts from there.
     void close(std::function<void()> done);
 
   private:
     void execute(const api::Order& order);
     void open(const api::OpenMirror& order);
     Result<> build(const api::OpenMirror& order);
+    void end_waiting();
     void demolish();
+    void abandon();
+    void forget();
     [[nodiscard]] api::MirrorOpened opened() const;
     Result<> rebuild_for(const Id128& module_id);
     void serve(const api::ServeMirror& order);
@@ -77,6 +82,8 @@ class Controller {
     std::atomic<Role> role_{Role::None};
     /// Every inode that carries an identity is known to the tree: what a secondary needs.
     std::atomic<bool> indexed_{false};
+    /// It has served, and no order has said since that the application is gone.
+    bool may_be_used_ = false;
     Id128 term_;
     Id128 decision_;
 

@@ -143,6 +143,13 @@ Result<std::vector<fuse::Holder>> FileSystem::unmount(Duration bound) {
     return all;
 }
 
+Result<> FileSystem::leave() {
+    Result<> first;
+    for (auto& session : sessions_)
+        if (auto left = session->leave(); !left && first) first = left;
+    return first;
+}
+
 Result<> FileSystem::abort() {
     Result<> first;
     for (auto& session : sessions_)

@@ -60,6 +60,10 @@ class FileSystem {
     /// Returns the processes that kept it busy. The journal must not make anybody wait any more:
     /// the workers are joined.
     Result<std::vector<fuse::Holder>> unmount(Duration bound);
+    /// Ends the service with the mounts left where they are, dead, until a later open() takes them
+    /// away: what still runs gets errors and never the directories below. As unmount(): nobody may
+    /// be made to wait any more.
+    Result<> leave();
     /// Every request fails from now on (forced demotion, last resort).
     Result<> abort();
 

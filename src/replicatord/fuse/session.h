@@ -61,6 +61,10 @@ class Session {
     /// Unmounts within about `bound`: cleanly if nobody holds it; else lazily, and the connection
     /// is aborted. The processes that held it are returned. Not from a worker.
     Result<std::vector<Holder>> unmount(Duration bound);
+    /// Ends the service and leaves the mount where it is, dead: whoever uses its path gets errors
+    /// and never the directory below. clear_old_mounts() of the next process takes it away. The
+    /// workers are joined, as by unmount().
+    Result<> leave();
     /// Every request of the application fails from now on.
     Result<> abort() { return abort_connection(connection_); }
 
@@ -93,6 +97,7 @@ class Session {
     /// nullptr: the session ends.
     Request* take_slot();
     void give_slot(Request& request);
+    [[nodiscard]] bool uppermost() const;
     bool unmount_within(Duration bound);
     void join();
     /// Writes a reply or a notification. errno, or 0.

@@ -41,6 +41,15 @@ TEST(GateText, ReadsBackWhatWasWritten) {
     EXPECT_EQ(*parse_gate(format_gate(gate)), gate);
 }
 
+TEST(GateText, CarriesTheMirroredDirectories) {
+    Gate gate{"db", {"a.service"}, {"/srv/db", "/srv/my data"}};
+    EXPECT_EQ(format_gate(gate),
+              "hamirror-gate 1\nmodule db\nunit a.service\npath /srv/db\npath /srv/my data\nend\n");
+    EXPECT_EQ(*parse_gate(format_gate(gate)), gate);
+    EXPECT_FALSE(parse_gate("hamirror-gate 1\nmodule db\npath srv\nend\n"));
+    EXPECT_FALSE(parse_gate("hamirror-gate 1\nmodule db\npath /s\trv\nend\n"));
+}
+
 TEST(GateText, EveryTruncationIsSeen) {
     const auto text = format_gate({"db", {"a.service", "b.service"}});
     for (std::size_t length = 0; length < text.size(); ++length)

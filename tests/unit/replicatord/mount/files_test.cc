@@ -1,5 +1,6 @@
 #include <linux/falloc.h>
 #include <sys/mman.h>
+#include <sys/mount.h>
 #include <sys/xattr.h>
 
 #include <thread>
@@ -348,6 +349,28 @@ TEST_F(Files, ABusyUnmountNamesTheHolderAndIsBounded) {
     char byte;
     EXPECT_EQ(::pread(held.get(), &byte, 1, 0), -1);
     EXPECT_EQ(get(path_ + "/a"), "x");  // the lower directory again
+}
+
+TEST_F(Files, AMountThatIsLeftGivesErrorsAndNeverTheDirectoryBelow) {
+    put("a", "x");
+    ASSERT_TRUE(filesystem_->leave());
+    filesystem_.reset();
+    EXPECT_EQ(::open(at("b").c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0644), -1);
+    EXPECT_EQ(errno, ENOTCONN);
+    EXPECT_EQ(::access(at("a").c_str(), F_OK), -1);
+    EXPECT_EQ(errno, ENOTCONN);
+    remount();
+    EXPECT_EQ(get(at("a")), "x");
+    EXPECT_EQ(::access(at("b").c_str(), F_OK), -1);
+    EXPECT_EQ(errno, ENOENT);
+}
+
+TEST_F(Files, WhatIsMountedBelowOursIsNotUnmountedInItsPlace) {
+    ASSERT_EQ(::umount2(path_.c_str(), UMOUNT_NOFOLLOW), 0);  // an administrator did
+    ASSERT_EQ(::mount("other", path_.c_str(), "tmpfs", 0, nullptr), 0);
+    EXPECT_TRUE(filesystem_->unmount(std::chrono::seconds(2)));
+    EXPECT_EQ(::umount2(path_.c_str(), UMOUNT_NOFOLLOW), 0);  // it is there still
+    EXPECT_NE(::umount2(path_.c_str(), UMOUNT_NOFOLLOW), 0);
 }
 
 TEST_F(Files, AnEarlierMountIsClearedAway) {
