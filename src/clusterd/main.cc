@@ -12,6 +12,7 @@ namespace {
 using namespace ha;
 
 Result<> serve() {
+    io::Loop::hold_termination();
     io::Loop loop;
     clusterd::Configurations configurations(io::kConfigDirectory);
     auto loaded = configurations.load();

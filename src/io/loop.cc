@@ -76,13 +76,19 @@ void Loop::run_posted() {
     for (auto& each : work) each();
 }
 
-void Loop::on_terminate(std::function<void()> callback) {
-    on_terminate_ = std::move(callback);
+void Loop::hold_termination() {
     sigset_t mask;
     sigemptyset(&mask);
     sigaddset(&mask, SIGTERM);
     sigaddset(&mask, SIGINT);
     HA_ASSERT(pthread_sigmask(SIG_BLOCK, &mask, nullptr) == 0);
+}
+
+void Loop::on_terminate(std::function<void()> callback) {
+    on_terminate_ = std::move(callback);
+    sigset_t mask;
+    HA_ASSERT(pthread_sigmask(SIG_BLOCK, nullptr, &mask) == 0);
+    HA_ASSERT(sigismember(&mask, SIGTERM) == 1);
     for (auto [number, slot] : {std::pair{SIGTERM, &sigterm_}, std::pair{SIGINT, &sigint_}}) {
         sd_event_source* source = nullptr;
         HA_ASSERT(sd_event_add_signal(event_.get(), &source, number, on_signal, this) >= 0);

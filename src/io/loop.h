@@ -45,8 +45,10 @@ class Loop {
     /// bounded.
     void post(std::function<void()> work);
 
-    /// Blocks SIGTERM and SIGINT and calls `callback` for each one. Call before any thread is
-    /// started: threads inherit the mask.
+    /// SIGTERM and SIGINT wait for on_terminate() from now on. Call before any thread is started:
+    /// threads inherit the mask, and one without it would let the signal end the process.
+    static void hold_termination();
+    /// Calls `callback` for each SIGTERM and SIGINT. After hold_termination().
     void on_terminate(std::function<void()> callback);
 
     /// Feeds systemd's watchdog (WatchdogSec=) for as long as this loop turns. Nothing without

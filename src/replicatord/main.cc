@@ -10,6 +10,7 @@ namespace {
 using namespace ha;
 
 Result<> serve(const std::string& module) {
+    io::Loop::hold_termination();
     io::Loop loop;
     bool closing = false;
     std::unique_ptr<replicatord::Controller> controller;

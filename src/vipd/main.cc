@@ -11,6 +11,7 @@
 namespace {
 
 int run() {
+    ha::io::Loop::hold_termination();
     ha::io::Loop loop;
     // The addresses stay: whether they go is decided by what systemd does next (--drop-all).
     loop.on_terminate([&loop] {

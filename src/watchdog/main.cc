@@ -6,6 +6,7 @@
 #include "watchdog/daemon.h"
 
 int main() try {
+    ha::io::Loop::hold_termination();
     ha::io::Loop loop;
     loop.on_terminate([&loop] {
         ha::io::notify_stopping();

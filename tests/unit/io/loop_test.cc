@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <csignal>
+#include <future>
 #include <optional>
 #include <thread>
 
@@ -88,11 +89,16 @@ TEST(Watch, RefusesWhatCannotBeWaitedFor) {
     EXPECT_FALSE(watch.start(-1, EPOLLIN, [](std::uint32_t) {}));
 }
 
-TEST(Loop, SigtermReachesTheCallback) {
+TEST(Loop, SigtermReachesTheCallbackWhateverThreadsThereAre) {
+    Loop::hold_termination();
     Loop loop;
+    std::promise<void> over;
+    std::thread another([wait = over.get_future()] { wait.wait(); });
     loop.on_terminate([&] { loop.stop(); });
-    loop.post([] { raise(SIGTERM); });
+    loop.post([] { kill(getpid(), SIGTERM); });
     ASSERT_TRUE(loop.run());
+    over.set_value();
+    another.join();
 }
 
 }  // namespace
