@@ -13,12 +13,12 @@ constexpr std::size_t kMaxName = 64;
 std::vector<std::byte> encode(const Beat& beat) {
     std::vector<std::byte> bytes;
     ByteWriter out(bytes);
-    out.i64(beat.heard_age.count());
     out.u8(static_cast<std::uint8_t>(beat.modules.size()));
     for (const auto& module : beat.modules) {
         out.text(module.module);
+        out.i64(module.heard_age.count());
         out.u64(module.newest.value);
-        out.u8(module.demoted ? 1 : 0);
+        out.id(module.decision);
     }
     return bytes;
 }
@@ -26,17 +26,19 @@ std::vector<std::byte> encode(const Beat& beat) {
 Result<Beat> decode_beat(std::span<const std::byte> bytes) {
     ByteReader in(bytes);
     Beat beat;
-    beat.heard_age = Duration(in.i64());
     std::size_t count = in.u8();
     if (count > kMaxModules) return fail("a heartbeat about more than 32 modules");
+    bool sound = true;
     for (std::size_t i = 0; i < count && in.ok(); ++i) {
         ModuleBeat module;
         module.module = in.text(kMaxName);
+        module.heard_age = Duration(in.i64());
         module.newest = Epoch{in.u64()};
-        module.demoted = in.u8() != 0;
+        module.decision = in.id();
+        sound = sound && module.heard_age.count() >= 0;
         beat.modules.push_back(std::move(module));
     }
-    if (!in.done() || beat.heard_age.count() < 0) return fail("a heartbeat is malformed");
+    if (!in.done() || !sound) return fail("a heartbeat is malformed");
     return beat;
 }
 

@@ -5,25 +5,25 @@
 #include <string>
 #include <vector>
 
+#include "base/id128.h"
 #include "base/result.h"
 #include "base/strong.h"
 #include "base/time.h"
 
-// What a heartbeat says (its authentication is io/heartbeat's): when its sender last heard us, and
-// for each module the newest decision it knows and whether it was demoted by force.
+// What a heartbeat says of each module (its authentication is io/heartbeat's): when its sender last
+// had evidence of us, on whatever way, and the newest decision it knows.
 
 namespace ha::clusterd {
 
 struct ModuleBeat {
     std::string module;
-    Epoch newest;
-    bool demoted = false;
+    /// How long ago, when this was sent; Duration::max(): never.
+    Duration heard_age = Duration::max();
+    Epoch newest;  // its number
+    Id128 decision;
 };
 
 struct Beat {
-    /// How long ago, when this was sent, the sender last had evidence of us; Duration::max():
-    /// never.
-    Duration heard_age = Duration::max();
     std::vector<ModuleBeat> modules;  // at most 32
 };
 

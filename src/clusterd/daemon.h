@@ -110,7 +110,6 @@ class Daemon final : public Commands {
     std::unique_ptr<io::Heartbeat> heartbeats_;
     std::unique_ptr<io::PairingServer> pairing_;
     io::Timer heartbeat_timer_;
-    std::optional<Instant> last_heard_;
     std::vector<std::optional<Instant>> network_heard_;
     std::vector<bool> network_up_;
     std::uint64_t last_request_ = 0;

@@ -191,19 +191,14 @@ void Daemon::serve_request(const ControlRequest& asked) {
 // -----------------------------------------------------------------------------------
 
 void Daemon::peer_evidence() {
-    last_heard_ = io::boot_now();
-    for (auto& [name, module] : modules_) module->evidence(*last_heard_);
+    Instant now = io::boot_now();
+    for (auto& [name, module] : modules_) module->evidence(now);
 }
 
 void Daemon::send_heartbeat() {
     Instant now = io::boot_now();
     Beat beat;
-    if (last_heard_) beat.heard_age = now - *last_heard_;
-    for (const auto& [name, module] : modules_) {
-        const auto& chain = module->machine().record().chain;
-        Epoch newest = chain.empty() ? Epoch{} : chain.head().decision.number;
-        beat.modules.push_back({name, newest, module->demoted()});
-    }
+    for (const auto& [name, module] : modules_) beat.modules.push_back(module->beat(now));
     heartbeats_->send(encode(beat));
     check_networks();
     heartbeat_timer_.arm(now + heartbeat_interval(configurations_.modules()),
@@ -219,9 +214,7 @@ void Daemon::heard(std::size_t network, std::span<const std::byte> payload) {
     for (auto& [name, module] : modules_) {
         auto theirs = std::find_if(beat->modules.begin(), beat->modules.end(),
                                    [&](const ModuleBeat& one) { return one.module == name; });
-        bool demoted = theirs != beat->modules.end() && theirs->demoted;
-        bool cut_off = beat->heard_age >= module->config().timing.take_after;
-        module->deaf(demoted || cut_off);
+        module->heard(theirs == beat->modules.end() ? nullptr : &*theirs);
     }
     peer_evidence();
 }

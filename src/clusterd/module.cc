@@ -32,6 +32,7 @@ cluster::Settings settings(const config::ModuleConfig& module, const config::Clu
         module.policy == config::Policy::Safe ? cluster::Policy::Safe : cluster::Policy::Available;
     result.automatic_failover = module.failover.automatic;
     result.restart_budget = module.failover.restarts.count;
+    result.proposal_bound = module.timing.take_after;
     return result;
 }
 
@@ -285,9 +286,28 @@ void Module::evidence(Instant at) {
     told(monitor_.evidence(at));
 }
 
-void Module::deaf(bool deaf) {
-    monitor_.deaf(deaf);
-    told(monitor_.check(io::boot_now()));
+/// A node that says nothing of the module does not know it: it answers for it no more than a
+/// silent one.
+void Module::heard(const ModuleBeat* beat) {
+    Instant now = io::boot_now();
+    bool cut_off = beat == nullptr || beat->heard_age >= config_.timing.take_after;
+    bool ahead = beat != nullptr && machine_.overtaken(beat->newest, beat->decision);
+    // It has decided without us: its report is what we wait for now, not its silence.
+    monitor_.deaf(cut_off && !ahead, now);
+    if (ahead) step(cluster::PeerAhead{});
+    told(monitor_.check(now));
+}
+
+ModuleBeat Module::beat(Instant now) const {
+    ModuleBeat said;
+    said.module = config_.name;
+    if (auto heard = monitor_.last_evidence()) said.heard_age = now - *heard;
+    // Of the last report, not of the record: what is said is durable.
+    if (sent_report_ && !sent_report_->chain.empty()) {
+        said.newest = sent_report_->chain.head().decision.number;
+        said.decision = sent_report_->chain.head().decision.id;
+    }
+    return said;
 }
 
 void Module::told(cluster::Monitor::Change change) {
@@ -333,10 +353,6 @@ void Module::arm_machine() {
 
 bool Module::stopped() const {
     return machine_.phase() == cluster::Phase::Stopped && effects_.empty() && !persisting_;
-}
-
-bool Module::demoted() const {
-    return machine_.phase() == cluster::Phase::Demoting;
 }
 
 void Module::note_status() {

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "api/worker.h"
+#include "clusterd/beat.h"
 #include "clusterd/face.h"
 #include "clusterd/record_store.h"
 #include "core/cluster/machine.h"
@@ -53,7 +54,9 @@ class Module {
     void report(cluster::Report report);
     void control_up();
     void evidence(Instant at);
-    void deaf(bool deaf);
+    /// A heartbeat: what it says of this module; nullptr: nothing.
+    void heard(const ModuleBeat* beat);
+    [[nodiscard]] ModuleBeat beat(Instant now) const;
 
     void command(const cluster::Event& event, Done done);
 
@@ -62,8 +65,6 @@ class Module {
     [[nodiscard]] const cluster::Machine& machine() const { return machine_; }
     [[nodiscard]] ModuleView view() const;
     [[nodiscard]] bool stopped() const;
-    /// Its addresses and units are given up or about to be: others may count us as silent.
-    [[nodiscard]] bool demoted() const;
 
   private:
     void step(const cluster::Event& event);

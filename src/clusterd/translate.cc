@@ -176,7 +176,7 @@ std::string error_name(const std::string& code) {
 
 api::MessageId message_id(const std::string& code) {
     namespace m = api::message;
-    static const std::array<std::pair<const char*, api::MessageId>, 18> kIds{{
+    static const std::array<std::pair<const char*, api::MessageId>, 19> kIds{{
         {"decision", m::kDecisionRecorded},
         {"birth", m::kDecisionRecorded},
         {"consented", m::kDecisionRecorded},
@@ -187,6 +187,7 @@ api::MessageId message_id(const std::string& code) {
         {"mirror-lost", m::kCopyFailed},
         {"diverged", m::kSplitBrain},
         {"forced", m::kOperatorForced},
+        {"overtaken", m::kDecisionRecorded},
         {"taking", m::kSwapDone},
         {"takeover", m::kTakeover},
         {"demotion", m::kDemotion},

@@ -249,9 +249,12 @@ Duration ClusterdModel::heard_ago() const {
 }
 
 /// A peer that has not heard us for take_after counts as silent, however loud it is.
-void ClusterdModel::heartbeat(Duration ago) {
+void ClusterdModel::heartbeat(const Said& said) {
     if (!alive()) return;
-    monitor_->deaf(ago >= Timing{}.take_after);
+    bool ahead = machine_->overtaken(said.newest, said.decision);
+    monitor_->deaf(said.heard_ago >= Timing{}.take_after && !ahead, clock());
+    if (ahead) deliver(PeerAhead{});
+    if (!alive()) return;
     told(monitor_->check(clock()));
     evidence();
 }
@@ -259,8 +262,13 @@ void ClusterdModel::heartbeat(Duration ago) {
 void ClusterdModel::tick() {
     if (!alive()) return;
     World& world = host_.world;
-    world.network.datagram(
-        host_.self, [to = &host_.peer().clusterd, ago = heard_ago()] { to->heartbeat(ago); });
+    Said said{heard_ago(), Epoch{}, Id128{}};
+    if (last_report_ && !last_report_->chain.empty()) {
+        said.newest = last_report_->chain.head().decision.number;
+        said.decision = last_report_->chain.head().decision.id;
+    }
+    world.network.datagram(host_.self,
+                           [to = &host_.peer().clusterd, said] { to->heartbeat(said); });
     told(monitor_->check(clock()));
     told(monitor_->check(clock()));
 }

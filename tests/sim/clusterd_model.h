@@ -34,8 +34,13 @@ class ClusterdModel {
     void mirror_gone();
 
     // the peer
+    struct Said {  // a heartbeat
+        Duration heard_ago;
+        Epoch newest;
+        Id128 decision;
+    };
     void evidence();
-    void heartbeat(Duration heard_ago);
+    void heartbeat(const Said& said);
     [[nodiscard]] Duration heard_ago() const;
     void control_up();
     void tick();

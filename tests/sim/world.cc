@@ -88,6 +88,13 @@ void World::stepped(Host& host) {
 // ---- who can hear whom, and new connections
 
 void World::watch() {
+    const auto& talk = network.stream(Link::Control);
+    bool talking = talk && talk->open(Node::First) && talk->open(Node::Second) &&
+                   !network.blocked(Link::Control, Node::First) &&
+                   !network.blocked(Link::Control, Node::Second);
+    if (talking) last_talk_ = now();
+    // They may hear each other and cannot agree on anything.
+    if (now() - last_talk_ > 1s) last_silence_ = now();
     for (Node from : kNodes) {
         Host& sender = host(from);
         bool runs = sender.powered() && !scheduler.paused(sender.owner());

@@ -91,6 +91,7 @@ class World {
     std::array<std::unique_ptr<Host>, 2> hosts_;
     std::array<Time, 2> last_path_{};
     Time last_silence_{};
+    Time last_talk_{};
 };
 
 }  // namespace ha::sim

@@ -30,6 +30,9 @@ struct PeerReported {
 struct PeerSilent {};
 /// No evidence for take_after. Always after PeerSilent.
 struct PeerOverdue {};
+/// The peer's heartbeat shows a newer decision than ours that this node had no part in
+/// (overtaken()).
+struct PeerAhead {};
 /// next_deadline() has passed.
 struct DeadlinePassed {};
 
@@ -88,7 +91,7 @@ using Event =
                  PeerOverdue, DeadlinePassed, MirrorOpened, MirrorFailed, MirrorServing, StreamDown,
                  AcknowledgementsStalled, PeerCopyFailed, JoinReady, ToldIn, Sealed, MadeDurable,
                  Drained, FirstModification, HeldFailed, MirrorClosed, AddressesHeld,
-                 AddressesDropped, UnitsStarted, UnitsStopped, UnitsGone, UnitFailed>;
+                 AddressesDropped, UnitsStarted, UnitsStopped, UnitsGone, UnitFailed, PeerAhead>;
 
 const char* name(const Event& event);
 

@@ -13,6 +13,7 @@ Machine::Machine(Settings settings, Record record, Id128 boot, Id128 seed)
       record_(std::move(record)),
       boot_(boot),
       random_{seed.high, seed.low | 1},
+      flush_token_(seed.low >> 1),
       attempt_(seed.high >> 1) {}
 
 void Machine::begin(Instant now, std::vector<Effect>& effects) {
@@ -50,11 +51,13 @@ void Machine::step(Instant now, const Event& event, std::vector<Effect>& effects
     effects_ = &effects;
     if (const auto* reported = std::get_if<PeerReported>(&event)) {
         contact_ = true;
-        silent_ = false;
+        silent_ = overdue_ = false;
         peer_report_ = reported->report;
     } else if (std::holds_alternative<PeerSilent>(event)) {
         contact_ = false;
         silent_ = true;
+    } else if (std::holds_alternative<PeerOverdue>(event)) {
+        overdue_ = true;
     }
     Handler handler = Table::kHandlers[static_cast<std::size_t>(phase_)][event.index()];
     (this->*handler)(event);
@@ -133,6 +136,7 @@ void Machine::opened(const Event& event) {
     const auto& fact = std::get<MirrorOpened>(event);
     marker_valid_ = fact.marker_valid || (fact.marker_absent && never_held_data());
     if (!marker_valid_) {
+        waiting_as_source_ = false;
         enter(Phase::Waiting);
         emit(HoldMirror{});
         return block("data-missing",
@@ -142,13 +146,15 @@ void Machine::opened(const Event& event) {
     }
     bool ours = !record_.outdated && in_sync_self() && !record_.ceding;
     if (fact.serving && ours && head().primary == self()) {
+        emit(ResumeMirror{});  // it may have been drained for a stop that nobody remembers
         return promote(head().in_sync.has(peer()), fact.term);
     }
     if (fact.following && ours && head().in_sync.has(peer())) {
         term_ = fact.term;
         reason_ = {};
         enter(Phase::Secondary);
-        if (contact_ && peer_report_) secondary_report(PeerReported{*peer_report_});
+        if (contact_ && peer_report_) return secondary_report(PeerReported{*peer_report_});
+        if (overdue_) secondary_overdue(PeerOverdue{});
         return;
     }
     // Whatever an earlier process of clusterd left running here: it is nobody's now.
@@ -168,6 +174,7 @@ void Machine::opening_stop(const Event& event) {
 void Machine::open_failed(const Event& event) {
     const auto& fact = std::get<MirrorFailed>(event);
     if (fact.code == "worker-gone") return;  // it is started again and given the order again
+    waiting_as_source_ = false;
     record_.open_boot = Id128{};
     persist();
     enter(Phase::Stopped);
@@ -177,6 +184,7 @@ void Machine::open_failed(const Event& event) {
 void Machine::mirror_lost(const Event& event) {
     const auto& fact = std::get<MirrorFailed>(event);
     tell("mirror-lost", "The mirror on this node ended: " + fact.text);
+    waiting_as_source_ = false;
     if (fact.code != "worker-gone") rebuild_after_ = now_ + settings_.boot_wait;
     proposal_.reset();
     keeps_copy_ = false;
@@ -411,6 +419,18 @@ Activity Machine::activity() const {
 
 bool Machine::serving() const {
     return activity() == Activity::Serving;
+}
+
+std::optional<Instant> Machine::next_deadline() const {
+    if (shrink_ != Shrink::Proposed || phase_ == Phase::Ceding) return deadline_;
+    return deadline_ ? std::min(*deadline_, proposal_due_) : proposal_due_;
+}
+
+bool Machine::overtaken(Epoch newest, const Id128& id) const {
+    if (record_.chain.empty() || newest <= head().number) return false;
+    bool proposed = proposal_ && proposal_->id == id;
+    bool ceded = record_.ceding && record_.ceding->id == id;
+    return !proposed && !ceded;
 }
 
 bool Machine::peer_required() const {

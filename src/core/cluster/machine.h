@@ -51,6 +51,8 @@ struct Settings {
     std::uint32_t restart_budget = 3;
     Duration boot_wait = 30s;
     Duration stop_hold = 10s;
+    Duration proposal_bound = 2200ms;  // a peer that is heard and answers no proposal for this long
+    Duration shutdown_bound = 60s;     // the application's own stop, when the system goes down
 };
 
 enum class Phase : std::uint8_t {
@@ -86,7 +88,7 @@ class Machine {
     void workers_ready(Instant now, std::vector<Effect>& effects);
     void step(Instant now, const Event& event, std::vector<Effect>& effects);
     /// When DeadlinePassed is due, if ever.
-    [[nodiscard]] std::optional<Instant> next_deadline() const { return deadline_; }
+    [[nodiscard]] std::optional<Instant> next_deadline() const;
 
     [[nodiscard]] Status status() const;
     [[nodiscard]] Phase phase() const { return phase_; }
@@ -97,6 +99,9 @@ class Machine {
     /// This node serves: its decision is recorded and it has not begun to give it up.
     [[nodiscard]] bool serving() const;
     [[nodiscard]] bool in_contact() const { return contact_; }
+    /// The other node knows a newer decision than this one (its number and id), and it is not what
+    /// this one proposed: until it is learned nothing may be decided here because of silence.
+    [[nodiscard]] bool overtaken(Epoch newest, const Id128& id) const;
 
   private:
     using Handler = void (Machine::*)(const Event&);
@@ -150,12 +155,14 @@ class Machine {
     void rebuilding_stream_down(const Event& event);
     void told_in(const Event& event);
     void secondary_report(const Event& event);
+    void together_given_up(const Report& report);
     void secondary_silent(const Event& event);
     void secondary_overdue(const Event& event);
     void secondary_durable(const Event& event);
     void secondary_stop(const Event& event);
     void secondary_swap(const Event& event);
     void leaving_report(const Event& event);
+    void overtaken_secondary(const Event& event);
     void sealed(const Event& event);
     void sealing_durable(const Event& event);
     void sealing_report(const Event& event);
@@ -171,6 +178,8 @@ class Machine {
     void unit_failed(const Event& event);
     void serving_report(const Event& event);
     void serving_silent(const Event& event);
+    void serving_deadline(const Event& event);
+    void overtaken_primary(const Event& event);
     void serving_stop(const Event& event);
     void serving_swap(const Event& event);
     void serving_as_source(const Event& event);
@@ -254,6 +263,7 @@ class Machine {
     // what is known of the other node
     bool contact_ = false;  // its last report is its present view
     bool silent_ = false;   // PeerSilent came; neither: this process has just begun
+    bool overdue_ = false;  // and PeerOverdue
     std::optional<Report> peer_report_;
 
     // this node's workers
@@ -261,8 +271,9 @@ class Machine {
     bool awaiting_workers_ = false;  // begin() found the module wanted; workers_ready() opens it
     bool marker_valid_ = false;
     Id128 term_;
-    std::uint64_t flush_token_ = 0;
-    std::uint64_t attempt_;  // begins anywhere: an earlier process's numbers must not come again
+    // These two begin anywhere: an earlier process's numbers must not come again.
+    std::uint64_t flush_token_;
+    std::uint64_t attempt_;
     bool units_gone_ = false;
     bool addresses_gone_ = false;
     bool held_failed_ = false;
@@ -276,6 +287,7 @@ class Machine {
 
     // while deciding
     std::optional<Decision> proposal_;
+    Instant proposal_due_{};  // of a shrink that is proposed
     std::optional<Decision> ceded_to_us_;
     std::optional<Instant> rebuild_after_;  // our copy failed: no new attempt before this
     bool keeps_copy_ =

@@ -96,7 +96,9 @@ const char* name(const Event& event) {
         "UnitsStarted",
         "UnitsStopped",
         "UnitsGone",
-        "UnitFailed"};
+        "UnitFailed",
+        "PeerAhead"};
+    static_assert(kNames.back() != nullptr, "an event has no name");
     return kNames[event.index()];
 }
 

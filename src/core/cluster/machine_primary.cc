@@ -192,7 +192,9 @@ void Machine::stream_down(const Event& event) {
 
 void Machine::join_ready(const Event&) {
     bool serves = phase_ == Phase::Serving || phase_ == Phase::Promoting;  // units restarted
-    if (peer_ != Peer::Rebuilding || !serves) return;
+    if (!serves) return;
+    if (peer_ == Peer::Absent) return emit(StopResync{});  // of a clusterd before this one
+    if (peer_ != Peer::Rebuilding) return;
     Decision decision = child(InSync::both(), self(), Cause::Join);
     decide(decision, Confirmation::Alone);
     peer_ = Peer::Joining;
@@ -220,9 +222,29 @@ void Machine::flushed(const Event& event) {
         return settled();
     }
     proposal_ = child(InSync::only(self()), self(), Cause::Shrink);
+    proposal_due_ = now_ + settings_.proposal_bound;
     shrink_ = Shrink::Proposed;
     // Never a ceding by silence: the peer may have taken it (R8).
     if (silent_ && phase_ != Phase::Ceding) settle_shrink(Confirmation::Alone);
+}
+
+/// A peer that is heard and answers no proposal cannot answer for this module (its disk, a control
+/// connection that does not pass): as a silent one.
+void Machine::serving_deadline(const Event&) {
+    if (shrink_ == Shrink::Proposed && now_ >= proposal_due_) {
+        return settle_shrink(Confirmation::Alone);
+    }
+    if (!deadline_ || now_ < *deadline_) return;
+    goal_ = Goal::Stop;
+    demote();
+}
+
+/// The peer serves by now, or nobody does: no promise is given here any more. Alone in S it is
+/// another branch, and which one stays is decided when its report is here.
+void Machine::overtaken_primary(const Event&) {
+    if (head().in_sync == InSync::only(self())) return;
+    tell("overtaken", peer_name() + " has decided without this node.");
+    demote();
 }
 
 void Machine::settle_shrink(Confirmation confirmation) {
@@ -254,6 +276,9 @@ void Machine::serving_stop(const Event& event) {
     Goal goal = stop.all ? Goal::StopTogether : Goal::Stop;
     if (phase_ == Phase::Promoting || phase_ == Phase::Serving) return begin_stop(goal);
     goal_ = goal;
+    if (wanted_again_ && phase_ == Phase::StoppingUnits) {
+        deadline_ = now_ + settings_.shutdown_bound;
+    }
 }
 
 void Machine::serving_swap(const Event&) {
@@ -287,6 +312,7 @@ void Machine::begin_stop(Goal goal) {
     if (peer_ == Peer::Rebuilding) drop_rebuild();
     emit(StopUnits{});
     enter(Phase::StoppingUnits);
+    if (wanted_again_) deadline_ = now_ + settings_.shutdown_bound;
     wait_for("stopping", "The application is being stopped.");
 }
 
@@ -325,7 +351,9 @@ void Machine::withdrawn() {
         case Goal::StopTogether:
             if (!fits) return close_now();
             enter(Phase::Together);
-            return wait_for("stopping", "Waiting for " + peer_name() + " to note that both stop.");
+            wait_for("stopping", "Waiting for " + peer_name() + " to note that both stop.");
+            // It may have noted it for an earlier stop, and would not say so again.
+            return together_report(PeerReported{*peer_report_});
         case Goal::None:
         case Goal::Reopen:
             return resume();

@@ -1,5 +1,7 @@
 // The machine as a secondary: being rebuilt, following, leaving, taking over.
 
+#include <utility>
+
 #include "base/assert.h"
 #include "core/cluster/machine.h"
 
@@ -70,6 +72,9 @@ void Machine::secondary_report(const Event& event) {
         return flush(false);
     }
     if (stops_together_ && flagged && report.stopped_together == head().id) return close_now();
+    bool given_up = report.activity != Activity::Leaving && report.stopping_together.none() &&
+                    report.stopped_together.none();
+    if (given_up && (flagged || stops_together_)) return together_given_up(report);
     // A primary that says it waits or is stopped cannot begin to serve without our consent. One
     // that is opening can: its clusterd was restarted and may find the application served all the
     // while.
@@ -77,6 +82,16 @@ void Machine::secondary_report(const Event& event) {
     if (!gave_up || flagged) return;
     if (settings_.automatic_failover) return seal();
     enter_waiting();  // both elect: its primary leads again unless power was lost there
+}
+
+/// The primary wanted both to stop and was interrupted: what was noted for that holds no more.
+void Machine::together_given_up(const Report& report) {
+    bool wanted = std::exchange(stops_together_, false);
+    record_.stopped_together = Id128{};
+    persist();
+    if (report.activity == Activity::Serving) return;
+    if (wanted) return close_now();
+    enter_waiting();
 }
 
 void Machine::secondary_durable(const Event& event) {
@@ -117,6 +132,15 @@ void Machine::leaving_report(const Event& event) {
     const Report& report = std::get<PeerReported>(event).report;
     bool learned = learn(report);
     if (consent(report) || learned || report.activity != Activity::Serving) close_now();
+}
+
+/// A decision that this node neither agreed to nor was told of leaves it out (R2).
+void Machine::overtaken_secondary(const Event&) {
+    if (phase_ == Phase::Leaving) return close_now();
+    record_.outdated = true;
+    persist();
+    tell("overtaken", peer_name() + " has decided without this node; its copy counts as outdated.");
+    enter_waiting();
 }
 
 // ---- taking over

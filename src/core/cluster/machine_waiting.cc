@@ -21,7 +21,9 @@ void Machine::enter_waiting() {
 
 void Machine::waiting_start(const Event& event) {
     record_.restarts = 0;
-    if (std::get<StartRequested>(event).as_source) waiting_as_source_ = true;
+    const bool source = std::get<StartRequested>(event).as_source;
+    if (source && !marker_valid_) return refuse("data-missing", reason_.text);
+    waiting_as_source_ = source;
     evaluate();
 }
 
@@ -235,8 +237,7 @@ void Machine::as_source() {
     if (record_.chain.empty()) return birth();
     if (contact_ && peer_report_) {
         Activity doing = peer_report_->activity;
-        if (doing == Activity::Serving || doing == Activity::Following ||
-            doing == Activity::Sealing) {
+        if (doing != Activity::Stopped && doing != Activity::Waiting) {
             return refuse("peer-has-data", peer_name() + " holds the module's newest data and is " +
                                                peer_report_->state + "; nothing was changed.");
         }

@@ -2,9 +2,21 @@
 
 namespace ha::cluster {
 
+void Monitor::deaf(bool deaf, Instant at) {
+    if (!deaf) {
+        deaf_since_.reset();
+    } else if (!deaf_since_) {
+        deaf_since_ = at;
+    }
+}
+
+bool Monitor::counts_as_deaf(Instant now) const {
+    return deaf_since_ && now >= *deaf_since_ + timing_.silent_after;
+}
+
 Monitor::Change Monitor::evidence(Instant at) {
     if (!last_ || at > *last_) last_ = at;
-    if (!silent_ || deaf_) return Change::None;
+    if (!silent_ || deaf_since_) return Change::None;
     silent_ = false;
     overdue_ = false;
     return Change::Heard;
@@ -12,13 +24,17 @@ Monitor::Change Monitor::evidence(Instant at) {
 
 Monitor::Change Monitor::check(Instant now) {
     if (!last_) return Change::None;
-    bool quiet = deaf_ || now >= *last_ + timing_.silent_after;
-    if (!silent_ && quiet) {
+    auto due = next_deadline();
+    if (due && now > *due + timing_.silent_after / 4) {
+        awake_ = now;
+        if (deaf_since_) deaf_since_ = now;
+    }
+    bool deaf = counts_as_deaf(now);
+    if (!silent_ && (deaf || now >= counted_from() + timing_.silent_after)) {
         silent_ = true;
         return Change::Silent;
     }
-    bool gone = deaf_ || now >= *last_ + timing_.take_after;
-    if (silent_ && !overdue_ && gone) {
+    if (silent_ && !overdue_ && (deaf || now >= counted_from() + timing_.take_after)) {
         overdue_ = true;
         return Change::Overdue;
     }
@@ -27,8 +43,9 @@ Monitor::Change Monitor::check(Instant now) {
 
 std::optional<Instant> Monitor::next_deadline() const {
     if (!last_ || overdue_) return std::nullopt;
-    if (deaf_) return *last_;
-    return *last_ + (silent_ ? timing_.take_after : timing_.silent_after);
+    Instant due = counted_from() + (silent_ ? timing_.take_after : timing_.silent_after);
+    if (deaf_since_) due = std::min(due, *deaf_since_ + timing_.silent_after);
+    return due;
 }
 
 }  // namespace ha::cluster

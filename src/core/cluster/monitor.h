@@ -1,13 +1,17 @@
 #pragma once
 
+#include <algorithm>
 #include <optional>
 
 #include "base/time.h"
 
 // The peer monitor: is there evidence that the other node lives? Evidence is an authenticated
 // heartbeat on any network or any frame on a mirror stream, counted from when it arrived. A peer
-// that is heard and says it has not heard us for take_after, or that it was demoted, counts as
-// silent: what it still sends proves that it lives, not that it can go on.
+// that is heard but says, for silent_after without a break, that it has not heard us for take_after
+// counts as silent: what it still sends proves that it lives, not that it can go on.
+//
+// A check that comes long after it was due says that this node was stopped, not that the other is
+// silent: what came meanwhile waits to be read. The times are counted anew from there.
 //
 // One monitor serves one module (the timing is the module's). Pure: time is in the calls.
 
@@ -30,8 +34,8 @@ class Monitor {
 
     /// Evidence that arrived at `at` (not later than now). Heard: it was silent before.
     Change evidence(Instant at);
-    /// The peer's own word that it is cut off from us.
-    void deaf(bool deaf) { deaf_ = deaf; }
+    /// The peer's own word, said at `at`, whether it is cut off from us.
+    void deaf(bool deaf, Instant at);
     /// Call at next_deadline() or whenever; each of Silent and Overdue is told once, Silent first.
     Change check(Instant now);
     [[nodiscard]] std::optional<Instant> next_deadline() const;
@@ -39,9 +43,13 @@ class Monitor {
     [[nodiscard]] std::optional<Instant> last_evidence() const { return last_; }
 
   private:
+    [[nodiscard]] Instant counted_from() const { return std::max(*last_, awake_); }
+    [[nodiscard]] bool counts_as_deaf(Instant now) const;
+
     Timing timing_;
     std::optional<Instant> last_;
-    bool deaf_ = false;
+    Instant awake_ = Instant::min();  // this node ran again
+    std::optional<Instant> deaf_since_;
     bool silent_ = true;
     bool overdue_ = true;
 };
