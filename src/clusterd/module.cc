@@ -95,7 +95,7 @@ void Module::command(const cluster::Event& event, Done done) {
 // -------------------------------------------------------------------------
 
 void Module::queue(std::vector<cluster::Effect> effects) {
-    for (auto& effect : effects) effects_.push_back(std::move(effect));
+    for (const auto& urgent : cluster::enqueue(effects_, std::move(effects))) execute(urgent);
     pump();
     arm_machine();
     note_status();

@@ -10,6 +10,7 @@
 #include "clusterd/beat.h"
 #include "clusterd/face.h"
 #include "clusterd/record_store.h"
+#include "core/cluster/effects.h"
 #include "core/cluster/machine.h"
 #include "core/cluster/monitor.h"
 #include "core/config/config.h"

@@ -74,7 +74,7 @@ void ClusterdModel::workers_ready() {
 }
 
 void ClusterdModel::take_effects() {
-    queue_.insert(queue_.end(), effects_.begin(), effects_.end());
+    for (const auto& urgent : enqueue(queue_, std::exchange(effects_, {}))) execute(urgent);
     run();
     arm();
     host_.world.stepped(host_);

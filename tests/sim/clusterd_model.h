@@ -6,6 +6,7 @@
 #include <optional>
 #include <vector>
 
+#include "core/cluster/effects.h"
 #include "core/cluster/machine.h"
 #include "core/cluster/monitor.h"
 #include "scheduler.h"
