@@ -10,6 +10,9 @@
 namespace ha::vipd {
 namespace {
 
+constexpr auto kDumpInterval = 200ms;
+constexpr unsigned kDumpAttempts = 10;
+
 template <typename... Cases>
 struct Overloaded : Cases... {
     using Cases::operator()...;
@@ -33,12 +36,7 @@ Daemon::Daemon(io::Loop& loop, io::Netlink netlink, Places places)
       places_(std::move(places)),
       netlink_(std::move(netlink)),
       monitor_(
-          loop, [this](const io::NetworkChange& it) { on_change(it); },
-          [this] {
-              if (auto done = dump(); !done)
-                  io::log(io::Level::Error,
-                          "The addresses of this node are unknown: " + done.error().text);
-          }),
+          loop, [this](const io::NetworkChange& it) { on_change(it); }, [this] { dump_again(); }),
       clusterd_(loop, api::WorkerHello{.kind = api::WorkerKind::Vip, .module = ""},
                 {.on_order = [this](const api::Order& it) { on_order(it); },
                  .on_connected = [] {},
@@ -48,7 +46,8 @@ Daemon::Daemon(io::Loop& loop, io::Netlink netlink, Places places)
                                                       "); addresses stay as they are.");
                      }},
                 places_.socket),
-      timer_(loop) {}
+      timer_(loop),
+      dump_timer_(loop) {}
 
 Result<> Daemon::start() {
     for (const auto& record : recall(places_.records))
@@ -61,9 +60,24 @@ Result<> Daemon::start() {
 
 Result<> Daemon::dump() {
     step(vip::DumpBegun{});
-    auto done = netlink_.dump([this](const io::NetworkChange& it) { step(event_of(it)); });
+    auto done = places_.dump(netlink_, [this](const io::NetworkChange& it) { step(event_of(it)); });
     if (done) step(vip::DumpEnded{});
     return done;
+}
+
+// Until a dump has ended the holder decides nothing and answers no order. The kernel breaks one off
+// when links change meanwhile, which is also what made it drop messages: soon it will not.
+void Daemon::dump_again() {
+    auto done = dump();
+    if (done) {
+        failed_dumps_ = 0;
+        return dump_timer_.cancel();
+    }
+    io::log(io::Level::Warning, "The addresses of this node are unknown: " + done.error().text);
+    if (++failed_dumps_ < kDumpAttempts)
+        return dump_timer_.arm(io::boot_now() + kDumpInterval, [this] { dump_again(); });
+    outcome_ = std::move(done);
+    loop_.stop();
 }
 
 void Daemon::on_change(const io::NetworkChange& change) {

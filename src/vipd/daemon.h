@@ -20,6 +20,8 @@ class Daemon {
   public:
     Daemon(io::Loop& loop, io::Netlink netlink, Places places = {});
     Result<> start();
+    /// After the loop ended: an error if the daemon gave up, so that systemd starts it anew.
+    [[nodiscard]] const Result<>& outcome() const { return outcome_; }
 
   private:
     void on_order(const api::Order& order);
@@ -27,6 +29,7 @@ class Daemon {
     void on_change(const io::NetworkChange& change);
     void on_claim(int index, const io::ArpClaim& claim);
     Result<> dump();
+    void dump_again();
     void step(const vip::Event& event);
     void settle();
     void perform(const vip::Effect& effect);
@@ -43,6 +46,9 @@ class Daemon {
     io::NetworkMonitor monitor_;
     io::WorkerClient clusterd_;
     io::Timer timer_;
+    io::Timer dump_timer_;
+    unsigned failed_dumps_ = 0;  // in a row
+    Result<> outcome_;
     vip::Holder holder_;
     std::vector<vip::Event> answers_;  // of the kernel, to what the last step asked of it
     std::map<int, std::unique_ptr<io::ArpLink>> arp_;

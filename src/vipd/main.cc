@@ -23,7 +23,8 @@ int run() {
         ha::vipd::Daemon daemon(loop, std::move(netlink));
         if (auto started = daemon.start(); !started) return started;
         ha::io::notify_ready();
-        return loop.run();
+        if (auto ran = loop.run(); !ran) return ran;
+        return daemon.outcome();
     });
     if (ended) return 0;
     ha::io::log(ha::io::Level::Critical, ended.error().text);

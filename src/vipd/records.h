@@ -1,11 +1,13 @@
 #pragma once
 
+#include <functional>
 #include <string>
 #include <vector>
 
 #include "api/worker.h"
 #include "base/result.h"
 #include "core/vip/address.h"
+#include "io/netlink.h"
 
 namespace ha::vipd {
 
@@ -15,6 +17,7 @@ inline constexpr const char* kRecordDirectory = "/run/hamirror/vip";
 struct Places {
     std::string socket = api::kWorkerSocket;
     std::string records = kRecordDirectory;
+    std::function<Result<>(io::Netlink&, const io::OnNetworkChange&)> dump = &io::Netlink::dump;
 };
 
 /// An address this daemon has added and not yet removed, in a file of its own, written before the

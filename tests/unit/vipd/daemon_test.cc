@@ -138,6 +138,43 @@ TEST_F(VipDaemon, ALinkThatComesBackIsAnnounced) {
     EXPECT_LT(run_until([&] { return claims_ > 0; }), 1s);
 }
 
+// Without reading them: more changes than the kernel keeps for us.
+bool drown() {
+    return shell(
+        "for i in $(seq 3000); do echo link set here mtu $((1400 + i % 2)); done |"
+        " ip -batch -");
+}
+
+TEST_F(VipDaemon, ADumpThatIsBrokenOffIsRepeated) {
+    int failures = 0;
+    int broken = 0;
+    places_.dump = [&](io::Netlink& netlink, const io::OnNetworkChange& each) -> Result<> {
+        if (broken == 0) return netlink.dump(each);
+        --broken;
+        ++failures;
+        return fail("interrupted", EINTR);
+    };
+    ASSERT_NO_FATAL_FAILURE(bring_up());
+    broken = 3;
+    ASSERT_TRUE(drown());
+    run_until([&] { return failures == 3; });
+    server_->send(worker_, api::DropAddresses{"db"});
+    run_until([&] { return told<api::AddressesDropped>(); });
+    EXPECT_FALSE(has_address());
+    EXPECT_TRUE(daemon_->outcome());
+}
+
+TEST_F(VipDaemon, WithoutAnyDumpItGivesUp) {
+    bool broken = false;
+    places_.dump = [&](io::Netlink& netlink, const io::OnNetworkChange& each) -> Result<> {
+        return broken ? fail("no answer") : netlink.dump(each);
+    };
+    ASSERT_NO_FATAL_FAILURE(bring_up());
+    broken = true;
+    ASSERT_TRUE(drown());
+    run_until([&] { return !daemon_->outcome(); }, 10s);
+}
+
 TEST_F(VipDaemon, WhatACrashLeftGoesWithoutAnOrder) {
     bring_up();
     daemon_.reset();
