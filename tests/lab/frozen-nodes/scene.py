@@ -15,8 +15,8 @@ def play(lab):
 
     lab.step("the secondary is frozen until the primary goes on alone")
     other.freeze()
-    one.wait_status(pair.MODULE, "alone", "ready", deadline=15)
-    record.wait_confirmed(100)
+    seen = one.wait_status(pair.MODULE, "alone", "ready", deadline=15)
+    record.wait_confirmed_after(seen.at + 3)
     mark = lab.step("and goes on: nothing is taken over")
     other.freeze(False)
     lab.wait_pair(pair.MODULE, one, deadline=60)
