@@ -158,7 +158,8 @@ void Machine::opened(const Event& event) {
         return;
     }
     // Whatever an earlier process of clusterd left running here: it is nobody's now.
-    if (fact.serving || std::exchange(left_overs_, false)) return demote();
+    if (fact.serving) return demote();
+    if (std::exchange(left_overs_, false)) return give_up();
     enter_waiting();
 }
 

@@ -214,6 +214,7 @@ class Machine {
     void drop_rebuild();
     void settled();
     void demote();
+    void give_up();
     void demoted();
 
     // shared by all

@@ -450,10 +450,14 @@ void Machine::serving_mirror_failed(const Event& event) {
 /// The order is part of the contract (2-safety, "Single execution"): addresses, units, held
 /// requests.
 void Machine::demote() {
+    tell("demotion", "Giving the module up by force: addresses, application, held writes.");
+    give_up();
+}
+
+void Machine::give_up() {
     shrink_ = Shrink::None;
     proposal_.reset();
     units_gone_ = addresses_gone_ = held_failed_ = false;
-    tell("demotion", "Giving the module up by force: addresses, application, held writes.");
     emit(DropAddresses{});
     emit(KillUnits{});
     emit(FailHeld{});

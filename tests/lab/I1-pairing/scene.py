@@ -4,7 +4,9 @@ from tools.lab import pair
 TIMEOUT = 120
 FILES = "find /etc/hamirror -type f -exec sha256sum {} + | sort"
 BAD = {"malformed": "module: [postgresql\n", "an unknown key": pair.YAML + "colour: blue\n",
-       "no path": "module: postgresql\nreplicate: []\n"}
+       "no path": "module: postgresql\nreplicate: []\n",
+       "a missing directory": pair.YAML.replace(pair.PATHS[1], "/srv/nothing/here"),
+       "an unknown unit": pair.YAML.replace(pair.UNIT, "no-such-thing.service")}
 
 
 def refused(lab, node, what, act, must_say):
@@ -32,6 +34,11 @@ def wrong_files(lab, one):
         one.put("/root/bad.yaml", text)
         refused(lab, one, what, lambda: one.run("hamirrorctl apply /root/bad.yaml", check=False),
                 "bad.yaml")
+    for what, name in (("a missing directory", "/srv/nothing/here"),
+                       ("an unknown unit", "no-such-thing.service")):
+        one.put("/root/bad.yaml", BAD[what])
+        refused(lab, one, f"{what} is named",
+                lambda: one.run("hamirrorctl apply /root/bad.yaml", check=False), name)
     refused(lab, one, "no such file",
             lambda: one.run("hamirrorctl apply /root/none.yaml", check=False), "none.yaml")
     lab.expect(one.watch.views[-1].status["modules"] == [], "there is still no module")
@@ -60,3 +67,11 @@ def play(lab):
 
     lab.step("configurations that cannot be")
     wrong_files(lab, one)
+
+    lab.step("a good one, and the peer cannot be asked")
+    one.put("/root/good.yaml", pair.YAML)
+    other.run("systemctl stop ha-clusterd.service")
+    one.wait_for("! " + pair.CONNECTED, deadline=10)
+    refused(lab, one, "peer unreachable",
+            lambda: one.run("hamirrorctl apply /root/good.yaml", check=False), "node2")
+    lab.expect(one.watch.views[-1].status["modules"] == [], "there is still no module")
