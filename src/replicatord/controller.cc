@@ -3,13 +3,13 @@
 #include <sys/stat.h>
 
 #include <cerrno>
-#include <condition_variable>
 
 #include "io/boot_id.h"
 #include "io/log.h"
 #include "io/text_file.h"
 #include "replicatord/fuse/mounts.h"
 #include "replicatord/marker.h"
+#include "replicatord/role_change.h"
 
 namespace ha::replicatord {
 namespace {
@@ -52,15 +52,6 @@ Result<> check_directories(const api::OpenMirror& order) {
         if (!S_ISDIR(attributes.st_mode)) return fail(path.path + " is no directory.", ENOTDIR);
     }
     return {};
-}
-
-/// Lets a time pass without a thread that only sleeps being needed elsewhere.
-void let_pass(Duration duration) {
-    if (duration <= Duration::zero()) return;
-    std::mutex mutex;
-    std::condition_variable never;
-    std::unique_lock lock(mutex);
-    never.wait_for(lock, duration, [] { return false; });
 }
 
 }  // namespace
@@ -308,6 +299,14 @@ Result<> Controller::rebuild_for(const Id128& module_id) {
     return build(order);
 }
 
+/// A dead mount is taken away; clusterd opens the mirror again when it hears of the failure.
+Result<> Controller::change_role(replicatord::Role role) {
+    role_ = Role::None;
+    auto begun = begin_role(*mirror_, *files_, role);
+    if (!begun && begun.error().code == ECONNABORTED) demolish();
+    return begun;
+}
+
 void Controller::serve(const api::ServeMirror& order) {
     auto begun = begin_serving(order);
     if (!begun) return failed("io-error", begun.error());
@@ -320,9 +319,8 @@ Result<> Controller::begin_serving(const api::ServeMirror& order) {
     store_->set_minting(order.epoch, config_.node);
     bool new_term = role_ != Role::Serving || term_ != order.term;
     if (new_term) {
-        files_->set_role(replicatord::Role::kServing);
-        files_->tree().drop_transient();
-        let_pass(files_->invalidate_all());
+        auto begun = change_role(replicatord::Role::kServing);
+        if (!begun) return begun;
     }
     if (new_term || decision_ != order.decision) {
         auto stamped = restamp(files_->tree(), *store_, order.module_id, config_.node);
@@ -359,9 +357,8 @@ void Controller::follow(const api::FollowMirror& order) {
 Result<> Controller::begin_following(const api::FollowMirror& order) {
     auto ready = rebuild_for(order.module_id);
     if (!ready) return ready;
-    mirror_->hold();
-    files_->set_role(replicatord::Role::kFollowing);
-    let_pass(files_->invalidate_all());
+    auto begun = change_role(replicatord::Role::kFollowing);
+    if (!begun) return begun;
     auto stamped = restamp(files_->tree(), *store_, order.module_id, config_.node);
     if (!stamped) return stamped;
     if (!order.resync && !indexed_) {

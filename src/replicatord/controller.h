@@ -53,6 +53,7 @@ class Controller {
     void forget();
     [[nodiscard]] api::MirrorOpened opened() const;
     Result<> rebuild_for(const Id128& module_id);
+    Result<> change_role(replicatord::Role role);
     void serve(const api::ServeMirror& order);
     Result<> begin_serving(const api::ServeMirror& order);
     void follow(const api::FollowMirror& order);

@@ -101,17 +101,22 @@ void FileSystem::set_role(Role role) {
     shared_->role.store(role);
 }
 
-Duration FileSystem::invalidate_all() {
+Result<Duration> FileSystem::invalidate_all(Duration patience) {
     shared_->inodes->forget_syncs();
     Duration left{};
     for (std::size_t i = 0; i < sessions_.size(); ++i) {
         fuse::Session& session = *sessions_[i];
         if (!session.invalidate_all_entries())
             left = std::chrono::seconds(Operations::kShortTimeout_s);
+        std::vector<std::uint64_t> nodes;
         for (FileId id : shared_->inodes->ids()) {
             auto at = tree_->root_of(id);
-            if (at && *at == i) session.invalidate_inode(operations_[i]->node_of(id));
+            if (at && *at == i) nodes.push_back(operations_[i]->node_of(id));
         }
+        if (!session.invalidate_inodes(nodes, patience))
+            return fail("a request on " + tree_->root_path(i) +
+                            " was not answered in time; the mount was aborted",
+                        ECONNABORTED);
     }
     return left;
 }

@@ -44,14 +44,15 @@ class FileSystem {
     /// Mounts over every root. All or none. Role: following, until told otherwise.
     Result<> mount();
 
-    /// What the kernel may cache from now on. Promotion: set_role(kServing) and then
-    /// invalidate_all(), while the journal admits nothing yet; demotion: the journal stops
-    /// admitting, then set_role(kFollowing) and invalidate_all().
+    /// What the kernel may cache from now on. In a role change (role_change.h): the journal answers
+    /// whoever waits and refuses the rest, set_role(), invalidate_all(); only then it admits again.
     void set_role(Role role);
     /// The kernel forgets all it cached: data, attributes, names. Returns how much longer a *name*
     /// may be remembered: 0, or on kernels that cannot be told to forget names (before 6.16) the
     /// short time such a name is good for; the caller lets it pass before it admits anything.
-    Duration invalidate_all();
+    /// A modification that waits would block this: then, after `patience`, the mount is aborted
+    /// and the error is ECONNABORTED.
+    Result<Duration> invalidate_all(Duration patience);
     /// Removes orphans that nobody has open (left by a crash, or by the former primary), on both
     /// nodes. On the primary; waits until the journal admits. Any thread, beside the others.
     Result<> sweep_orphans();

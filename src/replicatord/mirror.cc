@@ -71,19 +71,25 @@ bool Mirror::connected() const {
 /// What modifications are answered with now; 0: not yet known, or none.
 int Mirror::refusal() const {
     if (stopping_ || mode_ == Mode::Failed) return EIO;
-    return mode_ == Mode::Follow ? EROFS : 0;
+    return mode_ == Mode::Follow || mode_ == Mode::Withdrawn ? EROFS : 0;
 }
 
 int Mirror::admit() {
     std::unique_lock lock(mutex_);
-    for (;;) {
+    const auto came = withdrawals_;
+    for (bool throttled = false;;) {
+        if (came != withdrawals_) return EIO;  // it was meant for the role before
         if (int error = refusal()) return error;
-        bool full = sender_.required() && sender_.full();
-        if (mode_ == Mode::Serving && !draining_ && !full) break;
-        gate_.wait(lock);
+        const bool full = sender_.full();
+        if (mode_ == Mode::Serving && !draining_ && !(sender_.required() && full)) {
+            // A target that is behind slows the application down, but never holds it up.
+            if (sender_.peer() != Peer::Joining || !full || throttled) break;
+            throttled = true;
+            gate_.wait_for(lock, kThrottle);
+        } else {
+            gate_.wait(lock);
+        }
     }
-    // A target that is behind slows the application down, but never holds it up.
-    if (sender_.peer() == Peer::Joining && sender_.full()) gate_.wait_for(lock, kThrottle);
     ++inside_;
     return 0;
 }

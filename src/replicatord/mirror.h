@@ -68,6 +68,10 @@ class Mirror final : public Journal {
     void serve(const api::ServeMirror& order);
     void follow(const api::FollowMirror& order);
     void hold();
+    /// Before a role of another kind or term: whoever waits is answered with EIO, and until that
+    /// role is ordered modifications are refused (EROFS) and nothing waits. What the kernel cached
+    /// can be invalidated then: it waits for the pages that unanswered writes hold.
+    void withdraw();
     void start_resync();
     void stop_resync();
     void tell_in(const api::TellIn& order);
@@ -83,7 +87,7 @@ class Mirror final : public Journal {
     [[nodiscard]] bool connected() const;
 
   private:
-    enum class Mode : std::uint8_t { Hold, Serving, Follow, Failed };
+    enum class Mode : std::uint8_t { Hold, Withdrawn, Serving, Follow, Failed };
     class PrimaryEnd;
     class SecondaryEnd;
     class Pass;
@@ -169,6 +173,7 @@ class Mirror final : public Journal {
     bool draining_ = false;
     bool acknowledgements_held_ = false;
     std::uint64_t inside_ = 0;
+    std::uint64_t withdrawals_ = 0;  // who came before the last one is not admitted after it
 
     // The primary. Numbers given out are the sender's plus base_, so that one of an earlier term is
     // never taken for one of this.

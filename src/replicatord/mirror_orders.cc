@@ -132,6 +132,19 @@ void Mirror::hold() {
     change_role(Mode::Hold);
 }
 
+void Mirror::withdraw() {
+    Later later;
+    {
+        std::scoped_lock lock(mutex_);
+        ++withdrawals_;
+        leave_serving(later);
+        receiver_.stop();
+        break_stream("this node takes another role");
+        change_role(Mode::Withdrawn);
+    }
+    run(std::move(later));
+}
+
 void Mirror::fail_held() {
     Later later;
     {

@@ -201,6 +201,28 @@ void Session::invalidate_inode(std::uint64_t node) {
     write_message(0, kNotifyInvalInode, bytes_of(out));
 }
 
+bool Session::invalidate_inodes(const std::vector<std::uint64_t>& nodes, Duration patience) {
+    std::mutex mutex;
+    std::condition_variable told;
+    std::size_t done = 0;
+    std::thread telling([&] {
+        for (std::uint64_t node : nodes) {
+            invalidate_inode(node);
+            std::scoped_lock lock(mutex);
+            ++done;
+            told.notify_one();
+        }
+    });
+    bool in_time = true;
+    std::unique_lock lock(mutex);
+    while (in_time && done < nodes.size())
+        in_time = told.wait_for(lock, patience, [&, before = done] { return done > before; });
+    lock.unlock();
+    if (!in_time) static_cast<void>(abort());
+    telling.join();
+    return in_time;
+}
+
 void Session::invalidate_entry(std::uint64_t parent, const std::string& name) {
     fuse_notify_inval_entry_out out{};
     out.parent = parent;

@@ -69,9 +69,11 @@ class Session {
     Result<> abort() { return abort_connection(connection_); }
 
     // Notifications to the kernel. Never from a worker, nor from a thread that replies are waiting
-    // for: they take the kernel's inode locks, which requests hold.
-    /// Forget the attributes and the data of an inode.
-    void invalidate_inode(std::uint64_t node);
+    // for: they take the kernel's locks of pages and inodes, which requests hold.
+    /// Forget the attributes and the data of these inodes. The kernel waits here for every request
+    /// that holds one of their pages, killable by nothing: when it has waited for `patience` the
+    /// connection is aborted, and the answer is false.
+    bool invalidate_inodes(const std::vector<std::uint64_t>& nodes, Duration patience);
     /// Forget a name.
     void invalidate_entry(std::uint64_t parent, const std::string& name);
     /// Forget every name. false: this kernel cannot.
@@ -99,6 +101,7 @@ class Session {
     void give_slot(Request& request);
     [[nodiscard]] bool uppermost() const;
     bool unmount_within(Duration bound);
+    void invalidate_inode(std::uint64_t node);
     void join();
     /// Writes a reply or a notification. errno, or 0.
     int write_message(std::uint64_t unique, int error, std::span<const std::byte> body) const;

@@ -32,7 +32,10 @@ class FakeJournal : public Journal {
 
     int admit() override {
         std::unique_lock lock(mutex_);
+        ++waiting_to_begin_;
+        changed_.notify_all();
         changed_.wait(lock, [this] { return !held_; });
+        --waiting_to_begin_;
         if (refuse_ == 0) ++inside_;
         return refuse_;
     }
@@ -60,6 +63,11 @@ class FakeJournal : public Journal {
             held_ = held;
         }
         changed_.notify_all();
+    }
+    /// Waits until so many wait in admit().
+    void wait_for_held(int count) {
+        std::unique_lock lock(mutex_);
+        changed_.wait(lock, [&] { return held_ && waiting_to_begin_ >= count; });
     }
     /// Completions report this error from now on.
     void fail_with(int error) {
@@ -111,6 +119,7 @@ class FakeJournal : public Journal {
     int refuse_ = 0;
     int error_ = 0;
     int inside_ = 0;
+    int waiting_to_begin_ = 0;
     bool held_ = false;
     bool stopping_ = false;
     std::thread thread_;

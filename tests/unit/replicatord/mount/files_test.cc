@@ -207,7 +207,7 @@ TEST_F(Files, ASecondaryRefusesAndCachesNothing) {
     put("a", "old");
     journal().refuse(EROFS);
     filesystem_->set_role(Role::kFollowing);
-    filesystem_->invalidate_all();
+    EXPECT_TRUE(filesystem_->invalidate_all(10s));
     EXPECT_EQ(::open(at("b").c_str(), O_CREAT | O_RDWR, 0600), -1);
     EXPECT_EQ(errno, EROFS);
     EXPECT_EQ(::unlink(at("a").c_str()), -1);
@@ -224,7 +224,7 @@ TEST_F(Files, ASecondaryRefusesAndCachesNothing) {
     EXPECT_TRUE(Tree::transient(FileId{transient}));
     journal().refuse(0);
     filesystem_->set_role(Role::kServing);
-    filesystem_->invalidate_all();
+    EXPECT_TRUE(filesystem_->invalidate_all(10s));
     EXPECT_FALSE(Tree::transient(id_at("fresh")));
     ASSERT_EQ(::unlink(at("fresh").c_str()), 0);
 }

@@ -148,7 +148,7 @@ class Fsx : public MountTest {
                     pair = open_both(random_() % 16 == 0 ? O_TRUNC : 0);
                     break;
                 case 11:
-                    filesystem_->invalidate_all();
+                    EXPECT_TRUE(filesystem_->invalidate_all(10s));
                     break;
             }
             if (i % 50 == 0) compare();

@@ -51,7 +51,7 @@ class MountTest : public TemporaryTree {
         options.module = "test";
         options.module_id = {1, 1};
         options.roots = {{path_, {}}};
-        auto made = FileSystem::open(options, mint(), journal());
+        auto made = FileSystem::open(options, mint(), used_journal());
         ASSERT_TRUE(made) << made.error().text;
         filesystem_ = std::move(*made);
         filesystem_->set_role(Role::kServing);
@@ -59,6 +59,7 @@ class MountTest : public TemporaryTree {
         ASSERT_TRUE(mounted) << mounted.error().text;
     }
     virtual FakeJournal& journal() { return journal_; }
+    virtual Journal& used_journal() { return journal(); }
 
     [[nodiscard]] std::string at(const std::string& name) const { return path_ + "/" + name; }
     /// A file below the mount, in the real directory.
