@@ -97,8 +97,9 @@ Result<> FileSystem::mount_root(std::size_t root) {
 }
 
 void FileSystem::set_role(Role role) {
-    if (role == Role::kServing) tree_->drop_transient();
-    shared_->role.store(role);
+    if (role == Role::kFollowing) return shared_->serving_role.store(0);
+    tree_->drop_transient();
+    if (shared_->serving_role.load() == 0) shared_->serving_role.store(++serving_roles_);
 }
 
 Result<Duration> FileSystem::invalidate_all(Duration patience) {

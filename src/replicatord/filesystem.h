@@ -82,6 +82,7 @@ class FileSystem {
     std::unique_ptr<Shared> shared_;
     std::vector<std::unique_ptr<Operations>> operations_;  // by root
     std::vector<std::unique_ptr<fuse::Session>> sessions_;
+    std::uint32_t serving_roles_ = 0;
 };
 
 }  // namespace ha::replicatord

@@ -29,7 +29,8 @@ struct Shared {
     OrderLocks locks;
     std::unique_ptr<fuse::InodeTable> inodes;
     std::unique_ptr<fuse::OpenTable> files;
-    std::atomic<Role> role = Role::kFollowing;
+    /// While serving: the number of this serving role. 0: following.
+    std::atomic<std::uint32_t> serving_role = 0;
 
     // The last attributes of inodes that are gone while the kernel still refers to them (a removed
     // directory that is somebody's working directory): fstat(2) of those works locally, too.
@@ -150,7 +151,7 @@ class Operations : public fuse::Handler {
     [[nodiscard]] FileId id_of(const Request& request) const {
         return id_of(request.header().nodeid);
     }
-    [[nodiscard]] bool serving() const { return shared_.role.load() == Role::kServing; }
+    [[nodiscard]] bool serving() const { return shared_.serving_role.load() != 0; }
     [[nodiscard]] Tree::Unknown unknown() const;
     /// May this name be made here? 0, or errno.
     [[nodiscard]] int refuse_name(FileId parent, const std::string& name) const;
@@ -178,6 +179,9 @@ class Operations : public fuse::Handler {
     /// modification time and the size. Under the order lock. Returns `error`.
     Outcome failed_having_touched(FileId id, int fd, int error);
     int prepare_open(Request& request, FileId id, std::uint32_t flags, std::size_t offset);
+    /// Was the file opened in the serving role of now? Since an earlier one others have written.
+    [[nodiscard]] bool of_this_role(std::uint64_t handle) const;
+    [[nodiscard]] bool readable(std::uint64_t handle) const;
 
     Shared& shared_;
     const std::size_t root_;

@@ -36,20 +36,34 @@ int write_error(int error) {
 
 /// Enters an open file and prepares the reply at `offset`; 0, or errno.
 int Operations::prepare_open(Request& request, FileId id, std::uint32_t flags, std::size_t offset) {
-    const std::uint64_t handle = shared_.files->open(id, flags);
+    const std::uint32_t role = shared_.serving_role.load();
+    const std::uint64_t handle = shared_.files->open({id, flags, role});
     if (handle == 0) return ENFILE;
     shared_.inodes->visit(id, [](fuse::InodeEntry& entry) { ++entry.opens; });
     request.undo_open(handle);
     fuse_open_out out{};
     out.fh = handle;
-    out.open_flags = serving() ? FOPEN_KEEP_CACHE : FOPEN_DIRECT_IO;
+    out.open_flags = role != 0 ? FOPEN_KEEP_CACHE : FOPEN_DIRECT_IO;
     request.prepare(out, offset);
     return 0;
+}
+
+bool Operations::of_this_role(std::uint64_t handle) const {
+    const auto file = shared_.files->find(handle);
+    return file && file->role != 0 && file->role == shared_.serving_role.load();
+}
+
+// A file opened while serving is read through the kernel's cache. After that nothing tells the
+// kernel what the new primary writes, so what it would read could be old for ever.
+bool Operations::readable(std::uint64_t handle) const {
+    const auto file = shared_.files->find(handle);
+    return file && (file->role == 0 || file->role == shared_.serving_role.load());
 }
 
 Operations::Outcome Operations::open(Request& request) {
     const auto& in = request.argument<fuse_open_in>();
     const FileId id = id_of(request);
+    if (!serving() && (in.flags & O_ACCMODE) != O_RDONLY) return failed(EROFS);
     // An unlink must see it open, or must be seen here.
     OrderLocks::Guard guard(shared_.locks, {id});
     auto fd = shared_.tree.cached(id, O_RDWR);
@@ -98,6 +112,7 @@ Result<> Operations::release_orphan(FileId id) {
 
 Operations::Outcome Operations::read(Request& request) {
     const auto& in = request.argument<fuse_read_in>();
+    if (!readable(in.fh)) return failed(EIO);
     auto fd = shared_.tree.cached(id_of(request), O_RDWR);
     if (!fd) return failed(fd.error());
     static thread_local std::vector<std::byte> buffer(fuse::kMaxWrite);
@@ -122,6 +137,10 @@ Operations::Outcome Operations::write(Request& request) {
     {
         Admission admission(shared_.journal);
         if (admission.error() != 0) return failed(admission.error());
+        // The kernel appends where it believes the end to be, and nothing updates that belief for a
+        // file that stayed open. Stores to a mapping have an offset of their own (and a handle that
+        // is anybody's).
+        if ((in.write_flags & FUSE_WRITE_CACHE) == 0 && !of_this_role(in.fh)) return failed(EIO);
         auto holder = shared_.tree.cached(id, O_RDWR);
         if (!holder) return failed(holder.error());
         const int fd = (*holder)->get();

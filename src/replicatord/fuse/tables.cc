@@ -155,7 +155,7 @@ struct OpenTable::Entry {
     std::uint32_t flags;
     std::uint32_t serial;  // upper half of the handle
     std::uint32_t next;
-    std::uint32_t reserved;
+    std::uint32_t role;
 };
 
 Result<std::unique_ptr<OpenTable>> OpenTable::create(std::uint32_t capacity) {
@@ -178,7 +178,7 @@ OpenTable::Entry* OpenTable::entry(std::uint64_t handle) const {
     return found.id != 0 && found.serial == handle >> 32U ? &found : nullptr;
 }
 
-std::uint64_t OpenTable::open(FileId id, std::uint32_t flags) {
+std::uint64_t OpenTable::open(const File& file) {
     std::scoped_lock lock(mutex_);
     std::uint32_t at = header_->free;
     if (at != 0) {
@@ -189,8 +189,9 @@ std::uint64_t OpenTable::open(FileId id, std::uint32_t flags) {
     }
     Entry& fresh = entries_[at];
     ++fresh.serial;
-    fresh.flags = flags;
-    fresh.id = id.value;
+    fresh.flags = file.flags;
+    fresh.role = file.role;
+    fresh.id = file.id.value;
     return std::uint64_t{fresh.serial} << 32U | at;
 }
 
@@ -198,14 +199,14 @@ std::optional<OpenTable::File> OpenTable::find(std::uint64_t handle) const {
     std::scoped_lock lock(mutex_);
     const Entry* found = entry(handle);
     if (found == nullptr) return std::nullopt;
-    return File{FileId{found->id}, found->flags};
+    return File{FileId{found->id}, found->flags, found->role};
 }
 
 std::optional<OpenTable::File> OpenTable::close(std::uint64_t handle) {
     std::scoped_lock lock(mutex_);
     Entry* found = entry(handle);
     if (found == nullptr) return std::nullopt;
-    File file{FileId{found->id}, found->flags};
+    File file{FileId{found->id}, found->flags, found->role};
     found->id = 0;
     found->next = header_->free;
     header_->free = static_cast<std::uint32_t>(handle);

@@ -93,13 +93,14 @@ class OpenTable {
     struct File {
         FileId id;
         std::uint32_t flags = 0;
+        std::uint32_t role = 0;  // the serving role it was opened in; 0: while following
     };
     static constexpr std::uint32_t kDefaultCapacity = 1U << 20U;
 
     static Result<std::unique_ptr<OpenTable>> create(std::uint32_t capacity = kDefaultCapacity);
 
     /// 0: the table is full.
-    [[nodiscard]] std::uint64_t open(FileId id, std::uint32_t flags);
+    [[nodiscard]] std::uint64_t open(const File& file);
     [[nodiscard]] std::optional<File> find(std::uint64_t handle) const;
     std::optional<File> close(std::uint64_t handle);
     [[nodiscard]] int fd() const { return memory_.fd(); }

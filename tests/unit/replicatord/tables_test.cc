@@ -58,14 +58,14 @@ TEST(OpenTable, HandlesAreNotReusedAtOnce) {
     auto table = OpenTable::create(4).value();
     std::set<std::uint64_t> seen;
     for (int i = 0; i < 100; ++i) {
-        const std::uint64_t handle = table->open(FileId{9}, 1);
+        const std::uint64_t handle = table->open({FileId{9}, 1, 1});
         EXPECT_TRUE(seen.insert(handle).second);
         EXPECT_EQ(table->find(handle)->id, FileId{9});
         EXPECT_EQ(table->close(handle)->id, FileId{9});
         EXPECT_FALSE(table->close(handle));
     }
-    for (int i = 0; i < 4; ++i) EXPECT_NE(table->open(FileId{9}, 1), 0U);
-    EXPECT_EQ(table->open(FileId{9}, 1), 0U);
+    for (int i = 0; i < 4; ++i) EXPECT_NE(table->open({FileId{9}, 1, 1}), 0U);
+    EXPECT_EQ(table->open({FileId{9}, 1, 1}), 0U);
 }
 
 }  // namespace

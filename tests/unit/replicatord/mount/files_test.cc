@@ -229,6 +229,74 @@ TEST_F(Files, ASecondaryRefusesAndCachesNothing) {
     ASSERT_EQ(::unlink(at("fresh").c_str()), 0);
 }
 
+class OtherRole : public MountTest {
+  protected:
+    /// This node is the secondary for a while; the primary makes "a" longer.
+    void while_another_writes(const std::string& more) {
+        take(Role::kFollowing);
+        {
+            io::Fd lower(::open(below("a").c_str(), O_WRONLY | O_APPEND));
+            const auto size = static_cast<ssize_t>(more.size());
+            ASSERT_EQ(::write(lower.get(), more.data(), more.size()), size);
+        }
+        take(Role::kServing);
+    }
+    void take(Role role) {
+        journal().refuse(role == Role::kServing ? 0 : EROFS);
+        filesystem_->set_role(role);
+        ASSERT_TRUE(filesystem_->invalidate_all(10s));
+    }
+};
+
+TEST_F(OtherRole, AnAppenderFromBeforeOverwritesNothing) {
+    put("a", "one ");
+    io::Fd before(::open(at("a").c_str(), O_RDWR | O_APPEND));
+    while_another_writes("two ");
+    EXPECT_EQ(::write(before.get(), "three", 5), -1);
+    EXPECT_EQ(errno, EIO);
+    EXPECT_EQ(get(below("a")), "one two ");
+    io::Fd now(::open(at("a").c_str(), O_WRONLY | O_APPEND));
+    EXPECT_EQ(::write(now.get(), "three", 5), 5);
+    EXPECT_EQ(get(below("a")), "one two three");
+}
+
+TEST_F(OtherRole, AStoreToAMappingOfNowIsWrittenOut) {
+    put("a", "one");
+    io::Fd before(::open(at("a").c_str(), O_RDWR));
+    while_another_writes("two");
+    io::Fd now(::open(at("a").c_str(), O_RDWR));
+    void* map = ::mmap(nullptr, 6, PROT_READ | PROT_WRITE, MAP_SHARED, now.get(), 0);
+    ASSERT_NE(map, MAP_FAILED);
+    std::memcpy(map, "ONE", 3);
+    EXPECT_EQ(::msync(map, 6, MS_SYNC), 0);
+    ::munmap(map, 6);
+    EXPECT_EQ(get(below("a")), "ONEtwo");
+}
+
+TEST_F(OtherRole, ASecondaryOpensForReadingOnly) {
+    put("a", "old");
+    take(Role::kFollowing);
+    for (int flags : {O_WRONLY, O_RDWR, O_WRONLY | O_APPEND, O_WRONLY | O_TRUNC}) {
+        EXPECT_EQ(::open(at("a").c_str(), flags), -1);
+        EXPECT_EQ(errno, EROFS);
+    }
+    EXPECT_EQ(get(at("a")), "old");
+    take(Role::kServing);
+}
+
+TEST_F(OtherRole, NothingOldIsReadThroughAFileThatWasOpenBefore) {
+    put("a", "old");
+    io::Fd before(::open(at("a").c_str(), O_RDONLY));
+    take(Role::kFollowing);
+    char byte = 0;
+    EXPECT_EQ(::pread(before.get(), &byte, 1, 0), -1);
+    EXPECT_EQ(errno, EIO);
+    io::Fd reader(::open(at("a").c_str(), O_RDONLY));
+    EXPECT_EQ(::pread(reader.get(), &byte, 1, 0), 1);
+    take(Role::kServing);
+    EXPECT_EQ(::pread(reader.get(), &byte, 1, 0), 1);  // never cached, so never old
+}
+
 TEST_F(Files, HeldWritersDoNotKeepReadersOut) {
     put("a", "readable");
     journal().hold(true);
