@@ -100,6 +100,7 @@ void Mirror::leave() noexcept {
         std::scoped_lock lock(mutex_);
         HA_ASSERT(inside_ > 0);
         --inside_;
+        if (inside_ == 0) gate_.notify_all();
         if (!draining_) return;
         pump(later);
     }

@@ -72,6 +72,10 @@ class Mirror final : public Journal {
     /// role is ordered modifications are refused (EROFS) and nothing waits. What the kernel cached
     /// can be invalidated then: it waits for the pages that unanswered writes hold.
     void withdraw();
+    /// After withdraw(): waits until the modifications that were admitted before have left, so that
+    /// none of their system calls happens later, unseen by the peer. False: after `patience` one
+    /// still has not.
+    bool wait_until_left(Duration patience);
     void start_resync();
     void stop_resync();
     void tell_in(const api::TellIn& order);

@@ -145,6 +145,11 @@ void Mirror::withdraw() {
     run(std::move(later));
 }
 
+bool Mirror::wait_until_left(Duration patience) {
+    std::unique_lock lock(mutex_);
+    return gate_.wait_for(lock, patience, [&] { return inside_ == 0; });
+}
+
 void Mirror::fail_held() {
     Later later;
     {

@@ -1,5 +1,6 @@
 #include "replicatord/role_change.h"
 
+#include <cerrno>
 #include <condition_variable>
 #include <mutex>
 
@@ -21,6 +22,11 @@ void let_pass(Duration duration) {
 // written out by the invalidation itself: neither may be waiting for the role that begins here.
 Result<> begin_role(Mirror& mirror, FileSystem& files, Role role) {
     mirror.withdraw();
+    if (!mirror.wait_until_left(kSystemCallPatience))
+        return fail(
+            "a modification begun under the role before has not come back from the disk; until it "
+            "has, this node can take no other role",
+            ETIMEDOUT);
     files.set_role(role);
     auto names = files.invalidate_all(kInvalidationPatience);
     if (!names) return tl::unexpected(names.error());

@@ -175,6 +175,18 @@ TEST_F(RoleChange, APromotionAnswersAWriteThatWaitedForARole) {
     EXPECT_EQ(get(below("log")), "first\nline\n");
 }
 
+// Its system call must not happen when the copy is another's already.
+TEST_F(RoleChange, ANewRoleWaitsForWhatHasBegun) {
+    ASSERT_EQ(mirror_->admit(), 0);
+    auto changed = std::async(std::launch::async, [this] {
+        return begin_role(*mirror_, *filesystem_, Role::kFollowing).has_value();
+    });
+    while (mirror_->admit() == 0) mirror_->leave();  // until it has begun
+    EXPECT_EQ(changed.wait_for(100ms), std::future_status::timeout);
+    mirror_->leave();
+    EXPECT_TRUE(changed.get());
+}
+
 // The invalidation itself writes such a page out.
 TEST_F(RoleChange, ADemotionIsNotHeldUpByAStoreToAMapping) {
     put("log", std::string(4096, '.'));
