@@ -104,13 +104,15 @@ Result<> Apply::operator()(const replication::Unlink& unlink) {
     return {};
 }
 
-/// What is at the new name goes, into the orphan directory or by the rename itself.
+/// What is at the new name goes by the rename itself, which so stays the one atomic step that it
+/// was on the primary: a crash or a reader finds the old file or the new one, never none. If the
+/// old one is kept it has a second name in the orphan directory before.
 Result<> Apply::make_room(const replication::Rename& rename, bool& replaced_goes) {
     if (rename.replaced.value == 0) return {};
     auto attributes = expect(rename.new_parent, rename.new_name, rename.replaced);
     if (!attributes) return tl::unexpected(attributes.error());
     if (rename.flags & RENAME_EXCHANGE) return {};
-    if (rename.kept) return orphans_.keep(rename.new_parent, rename.new_name, rename.replaced);
+    if (rename.kept) return orphans_.link(rename.new_parent, rename.new_name, rename.replaced);
     replaced_goes = last_name(*attributes) && rename.replaced != rename.id;
     return {};
 }
@@ -129,7 +131,7 @@ Result<> Apply::operator()(const replication::Rename& rename) {
     unsigned flags = rename.flags;
     // If nothing was there on the primary, nothing may be there now.
     bool exchange = (flags & RENAME_EXCHANGE) != 0;
-    if (!exchange && (rename.replaced.value == 0 || rename.kept)) flags |= RENAME_NOREPLACE;
+    if (!exchange && rename.replaced.value == 0) flags |= RENAME_NOREPLACE;
     if (replaced_goes) tree_.drop(rename.replaced);
     if (::renameat2(*from, rename.old_name.c_str(), *to, rename.new_name.c_str(), flags) != 0) {
         return call_failed("rename", errno);

@@ -15,6 +15,23 @@ Result<> Orphans::keep(FileId parent, const std::string& name, FileId id) {
     return move(parent, name, id, false);
 }
 
+Result<> Orphans::link(FileId parent, const std::string& name, FileId id) {
+    auto root = tree_.root_of(parent);
+    if (!root) return tl::unexpected(root.error());
+    auto directory = tree_.cached(parent, O_RDONLY | O_DIRECTORY);
+    if (!directory) return tl::unexpected(directory.error());
+    auto attributes = entry_status((*directory)->get(), name);
+    if (!attributes) return tl::unexpected(attributes.error());
+    const std::string orphan = Tree::orphan_name(id);
+    doubtful_[*root].erase(orphan);
+    const int orphans = tree_.orphan_fd(*root);
+    auto there = entry_status(orphans, orphan);
+    if (there && same_inode(*there, *attributes)) return {};
+    if (::linkat((*directory)->get(), name.c_str(), orphans, orphan.c_str(), 0) != 0)
+        return call_failed("link to the orphan directory", errno);
+    return {};
+}
+
 Result<> Orphans::displace(FileId parent, const std::string& name, FileId id) {
     return move(parent, name, id, true);
 }

@@ -18,7 +18,9 @@ class Orphans {
     /// parent/name -> orphan, named by id. If that orphan exists already (another link of the same
     /// inode) the name is only removed.
     Result<> keep(FileId parent, const std::string& name, FileId id);
-    /// The same, doubtful. Value 0: an inode without identity.
+    /// The orphan becomes one more name of parent/name.
+    Result<> link(FileId parent, const std::string& name, FileId id);
+    /// keep(), doubtful. Value 0: an inode without identity.
     Result<> displace(FileId parent, const std::string& name, FileId id);
     /// Is there an orphan of `id`, the same inode as `of`?
     Result<bool> holds(FileId id, const struct stat& of);
