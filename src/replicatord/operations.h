@@ -144,6 +144,8 @@ class Operations : public fuse::Handler {
     Outcome sync_now(Request& request, Sequence sequence, FileId id, bool data_only);
     void sync_part(Request& request, int error);
     int sync_locally(FileId id, bool data_only);
+    bool only_here(FileId id);
+    Outcome sync_only_here(FileId id, bool data_only);
     /// Has nobody changed it through this mount since the kernel knows it?
     bool unchanged(FileId id);
 

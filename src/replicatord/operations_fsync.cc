@@ -50,6 +50,21 @@ bool Operations::unchanged(FileId id) {
     return out;
 }
 
+/// The peer has no such inode: it was removed, or it is one that cannot be mirrored.
+bool Operations::only_here(FileId id) {
+    bool out = Tree::transient(id) || !shared_.tree.known(id);
+    shared_.inodes->visit(id, [&](const fuse::InodeEntry& entry) {
+        if ((entry.flags & fuse::InodeEntry::kGone) != 0) out = true;
+    });
+    return out;
+}
+
+/// Of an inode that is gone there is nothing to be made durable, and the call succeeds.
+Operations::Outcome Operations::sync_only_here(FileId id, bool data_only) {
+    const int error = sync_locally(id, data_only);
+    return error == 0 || error == ESTALE ? done() : failed(error);
+}
+
 Operations::Outcome Operations::fsync(Request& request) {
     const FileId id = id_of(request);
     const bool data_only =
@@ -70,6 +85,7 @@ Operations::Outcome Operations::fsync(Request& request) {
         });
         if (earlier != 0) return failed(earlier);
         if (nothing_new) return done();
+        if (only_here(id)) return sync_only_here(id, data_only);
         sequence = append({replication::Fsync{id, data_only}, {}}, {});
     }
     request.note = changes;

@@ -67,5 +67,12 @@ TEST_F(ApplyTest, ARenameOverAnOpenFileLeavesNoMomentWithoutTheName) {
     EXPECT_TRUE(std::filesystem::is_empty(at(".hamirror")));
 }
 
+TEST_F(ApplyTest, ASyncOfWhatIsGoneIsNoFailure) {
+    const FileId directory = create("d", S_IFDIR | 0755);
+    ASSERT_TRUE(apply_->apply({Unlink{Tree::root_id(0), "d", directory, false}, {}}));
+    EXPECT_TRUE(apply_->apply({Fsync{directory, false}, {}}));
+    EXPECT_TRUE(Apply::sync(*tree_, directory, false));
+}
+
 }  // namespace
 }  // namespace ha::replicatord

@@ -158,6 +158,15 @@ TEST_F(Names, ARemovedDirectoryInUseCanStillBeAsked) {
     EXPECT_EQ(errno, ENOENT);
 }
 
+TEST_F(Names, ASyncOfARemovedDirectoryIsNotSent) {
+    ASSERT_EQ(::mkdir(at("d").c_str(), 0755), 0);
+    io::Fd fd(::open(at("d").c_str(), O_RDONLY | O_DIRECTORY));
+    ASSERT_EQ(::rmdir(at("d").c_str()), 0);
+    journal().take();
+    EXPECT_EQ(::fsync(fd.get()), 0) << std::strerror(errno);
+    EXPECT_TRUE(journal().take().empty());
+}
+
 TEST_F(Names, TemporaryFilesGetANameByLink) {
     ASSERT_EQ(::mkdir(at("d").c_str(), 0755), 0);
     io::Fd fd(::open(at("d").c_str(), O_TMPFILE | O_RDWR, 0640));
