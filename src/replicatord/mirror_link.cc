@@ -122,12 +122,17 @@ void Mirror::refused(const Refusal& refusal) {
 }
 
 // Records of an earlier connection may still wait to be applied: a target begins at the number the
-// source names, so they must be out of the way; a secondary only if the term is another.
+// source names, so they must be out of the way; a secondary only if the term is another. One of the
+// records may be the word that the target is in: then it is none any more, and its numbers go on.
 void Mirror::prepare_applier() {
     std::unique_lock lock(mutex_);
-    const bool anew = receiver_.target() || receiver_.term() != applied_term_;
+    const auto anew = [&] { return receiver_.target() || receiver_.term() != applied_term_; };
+    if (!anew()) return;
     lock.unlock();
-    if (!anew) return;
+    applier_->settle();
+    lock.lock();
+    if (!anew()) return;
+    lock.unlock();
     applier_->restart();
     lock.lock();
     applied_term_ = receiver_.term();

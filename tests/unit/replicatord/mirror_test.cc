@@ -1,13 +1,17 @@
 #include "replicatord/mirror.h"
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <unistd.h>
 
 #include <cstdlib>
+#include <future>
 #include <iostream>
 
 #include "application.h"
+#include "lease.h"
 #include "pair.h"
+#include "replicatord/inode_calls.h"
 
 // Two real trees, two mirrors and a cable that breaks. A random application runs on the primary;
 // afterwards both trees are equal in everything. HA_SEED=n replays a run, HA_ROUNDS=n makes more.
@@ -121,6 +125,42 @@ class MirrorTest : public testing::Test {
         return ready;
     }
 
+    /// What the file system does for a creation and for a write, on the primary.
+    FileId create(const std::string& name) {
+        EXPECT_EQ(first->mirror->admit(), 0);
+        replication::Create body{};
+        body.parent = Tree::root_id(0);
+        body.name = name;
+        body.id = *first->tree->mint();
+        body.mode = S_IFREG | 0644;
+        std::promise<int> done;
+        {
+            OrderLocks::Guard guard(first->locks, {body.parent, body.id});
+            io::Fd fd(::open((base_ + "/one/" + name).c_str(), O_CREAT | O_EXCL | O_RDWR, 0644));
+            EXPECT_TRUE(first->tree->adopt(fd.get(), body.id, body.parent));
+            auto sequence = first->mirror->append({body, {}});
+            first->mirror->when_accepted(sequence, [&](int error) { done.set_value(error); });
+        }
+        first->mirror->leave();
+        EXPECT_EQ(done.get_future().get(), 0);
+        return body.id;
+    }
+    std::future<int> write(FileId id, const std::string& text) {
+        EXPECT_EQ(first->mirror->admit(), 0);
+        auto done = std::make_shared<std::promise<int>>();
+        {
+            OrderLocks::Guard guard(first->locks, {id});
+            auto fd = first->tree->cached(id, O_RDWR);
+            const auto bytes = std::as_bytes(std::span(text));
+            EXPECT_TRUE(write_all((*fd)->get(), bytes, 0));
+            replication::Write body{id, 0, {bytes.begin(), bytes.end()}, false};
+            auto sequence = first->mirror->append({std::move(body), {}});
+            first->mirror->when_accepted(sequence, [done](int error) { done->set_value(error); });
+        }
+        first->mirror->leave();
+        return done->get_future();
+    }
+
     std::string base_;
     std::uint64_t seed_ = 0;
     std::atomic<std::uint64_t> seed_offset_ = 0;
@@ -177,6 +217,28 @@ TEST_F(MirrorTest, AFailbackBesideTheApplicationInterruptedAgainAndAgain) {
         base_ = ::mkdtemp(path);
         open_nodes();
     }
+}
+
+// The word that it is in may still wait on the target when the stream breaks.
+TEST_F(MirrorTest, ATargetThatIsToldInWhileItReconnectsGoesOn) {
+    first->mirror->serve(serving(1, false));
+    ASSERT_TRUE(rebuild(1, 0));
+    const FileId id = create("slow");
+    Lease lease(base_ + "/two/slow");
+    auto written = write(id, "text");
+    lease.wait_until_somebody_waits();
+    first->mirror->serve(serving(2, true));
+    first->mirror->tell_in({"decision", Epoch{2}, Id128{2, 1}});
+    second->wait_for_frames(5);  // it has come, and waits behind the write
+    const int before = cable.accepted();
+    cable.cut();
+    ASSERT_TRUE(first->wait_for<api::StreamDown>());
+    cable.wait_for_accepted(before + 1);
+    lease.end();
+    EXPECT_TRUE(second->wait_for<api::ToldIn>());
+    ASSERT_EQ(written.wait_for(30s), std::future_status::ready);
+    EXPECT_EQ(written.get(), 0);
+    expect_no_failure();
 }
 
 }  // namespace

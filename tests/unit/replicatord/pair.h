@@ -39,7 +39,17 @@ class Cable {
         if (stop) return fail("interrupted", ECANCELED);
         io::Fd socket = std::move(waiting_.front());
         waiting_.clear();
+        ++accepted_;
+        changed_.notify_all();
         return socket;
+    }
+    int accepted() {
+        std::scoped_lock lock(mutex_);
+        return accepted_;
+    }
+    void wait_for_accepted(int count) {
+        std::unique_lock lock(mutex_);
+        changed_.wait(lock, [&] { return accepted_ >= count; });
     }
     void wake() {
         std::scoped_lock lock(mutex_);
@@ -54,6 +64,7 @@ class Cable {
     std::mutex mutex_;
     std::condition_variable changed_;
     bool listening_ = false;
+    int accepted_ = 0;
     std::deque<io::Fd> waiting_;
     std::deque<io::Fd> live_;
 };
@@ -122,6 +133,11 @@ class Node {
         });
         return found;
     }
+    /// Waits until so many more frames have come from the peer, heartbeats apart.
+    void wait_for_frames(int count) {
+        std::unique_lock lock(mutex_);
+        changed_.wait(lock, [&, until = evidence_ + count] { return evidence_ >= until; });
+    }
     template <typename Fact>
     bool saw() {
         return wait_for<Fact>(0s).has_value();
@@ -150,8 +166,10 @@ class Node {
                 lock.unlock();
                 mirror->allow({decision});
                 lock.lock();
-            } else if (!std::holds_alternative<api::MirrorEvidence>(fact) &&
-                       !std::holds_alternative<api::ResyncProgress>(fact)) {
+            } else if (std::holds_alternative<api::MirrorEvidence>(fact)) {
+                ++evidence_;
+                changed_.notify_all();
+            } else if (!std::holds_alternative<api::ResyncProgress>(fact)) {
                 seen_.push_back(std::move(fact));
                 changed_.notify_all();
             }
@@ -164,6 +182,7 @@ class Node {
     std::condition_variable changed_;
     std::deque<api::Fact> posted_;
     std::deque<api::Fact> seen_;
+    int evidence_ = 0;
     bool stopping_ = false;
     std::thread thread_;
 };
