@@ -167,7 +167,8 @@ void Mirror::start_resync() {
     std::scoped_lock lock(mutex_);
     if (mode_ != Mode::Serving || sender_.peer() != Peer::Absent) return;
     resync_wanted_ = true;
-    if (up_) begin_pass();
+    // A stream that is being broken carries nothing any more; the next one begins the pass.
+    if (up_ && break_reason_.empty()) begin_pass();
 }
 
 void Mirror::stop_resync() {

@@ -219,6 +219,18 @@ TEST_F(MirrorTest, AFailbackBesideTheApplicationInterruptedAgainAndAgain) {
     }
 }
 
+// The stream of the first is not yet gone when the second is ordered.
+TEST_F(MirrorTest, AResyncThatIsStoppedAndStartedAtOnceBeginsAgain) {
+    first->mirror->serve(serving(1, false));
+    second->mirror->follow(following(1, true));
+    first->mirror->start_resync();
+    for (int i = 0; i < 20; ++i) {
+        ASSERT_TRUE(first->wait_for<api::JoinReady>()) << i;
+        first->mirror->stop_resync();
+        first->mirror->start_resync();
+    }
+}
+
 // The word that it is in may still wait on the target when the stream breaks.
 TEST_F(MirrorTest, ATargetThatIsToldInWhileItReconnectsGoesOn) {
     first->mirror->serve(serving(1, false));
