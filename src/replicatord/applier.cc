@@ -72,7 +72,9 @@ void Applier::settle() {
 void Applier::restart() {
     settle();
     std::unique_lock lock(mutex_);
-    changed_.wait(lock, [&] { return !applying_; });
+    ++generation_;
+    syncs_.clear();
+    changed_.wait(lock, [&] { return !applying_ && reporting_ == 0; });
     queue_.clear();
     queued_bytes_ = 0;
     failed_ = false;
@@ -126,14 +128,9 @@ Result<> Applier::apply(const Item& item) {
     return target_.apply(record, listener_.answered);
 }
 
-void Applier::sync_later(Sequence sequence, std::function<Result<>()> sync) {
+void Applier::sync_later(Sequence sequence, std::function<Result<>()> call) {
     std::scoped_lock lock(mutex_);
-    syncs_.emplace_back([this, sequence, sync = std::move(sync)] {
-        auto done = sync();
-        auto error = done ? 0 : static_cast<std::uint32_t>(done.error().code);
-        listener_.durable({sequence, error});
-        if (!done) fail_copy(done.error());
-    });
+    syncs_.push_back({generation_, sequence, std::move(call)});
     sync_changed_.notify_one();
 }
 
@@ -142,12 +139,24 @@ void Applier::sync_loop() {
     for (;;) {
         sync_changed_.wait(lock, [&] { return stopping_ || !syncs_.empty(); });
         if (stopping_) return;
-        auto sync = std::move(syncs_.front());
+        Sync sync = std::move(syncs_.front());
         syncs_.pop_front();
         lock.unlock();
-        sync();
+        auto done = sync.call();
         lock.lock();
+        if (sync.generation != generation_) continue;
+        ++reporting_;
+        lock.unlock();
+        report(sync.sequence, done);
+        lock.lock();
+        --reporting_;
+        changed_.notify_all();
     }
+}
+
+void Applier::report(Sequence sequence, const Result<>& done) {
+    listener_.durable({sequence, done ? 0 : static_cast<std::uint32_t>(done.error().code)});
+    if (!done) fail_copy(done.error());
 }
 
 void Applier::fail_copy(const Error& error) {

@@ -45,14 +45,21 @@ class Applier {
     void enqueue(Item item);
     /// Waits until everything queued was applied, or the copy failed.
     void settle();
-    /// settle(), then begins afresh after a failure.
+    /// settle(), then begins afresh after a failure. Of the syncs before it nothing is reported any
+    /// more: numbers begin anew, and their results would be taken for others'.
     void restart();
 
   private:
     void apply_loop();
     void sync_loop();
     Result<> apply(const Item& item);
-    void sync_later(Sequence sequence, std::function<Result<>()> sync);
+    struct Sync {
+        std::uint64_t generation = 0;
+        Sequence sequence;
+        std::function<Result<>()> call;
+    };
+    void sync_later(Sequence sequence, std::function<Result<>()> call);
+    void report(Sequence sequence, const Result<>& done);
     void fail_copy(const Error& error);
 
     Tree& tree_;
@@ -70,7 +77,9 @@ class Applier {
     bool stopping_ = false;
 
     std::condition_variable sync_changed_;
-    std::deque<std::function<void()>> syncs_;
+    std::deque<Sync> syncs_;
+    std::uint64_t generation_ = 0;  // counts restarts
+    int reporting_ = 0;             // syncs whose results are on their way to the listener
     std::vector<std::thread> threads_;
 };
 
