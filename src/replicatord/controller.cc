@@ -9,6 +9,7 @@
 #include "io/text_file.h"
 #include "replicatord/fuse/mounts.h"
 #include "replicatord/marker.h"
+#include "replicatord/orphans.h"
 #include "replicatord/role_change.h"
 
 namespace ha::replicatord {
@@ -321,6 +322,8 @@ Result<> Controller::begin_serving(const api::ServeMirror& order) {
     if (new_term) {
         auto begun = change_role(replicatord::Role::kServing);
         if (!begun) return begun;
+        auto kept = keep_displaced();
+        if (!kept) return kept;
     }
     if (new_term || decision_ != order.decision) {
         auto stamped = restamp(files_->tree(), *store_, order.module_id, config_.node);
@@ -332,6 +335,19 @@ Result<> Controller::begin_serving(const api::ServeMirror& order) {
     decision_ = order.decision;
     mirror_->serve(order);
     if (new_term) sweep();
+    return {};
+}
+
+/// The copy of a node that serves by force may be half rebuilt.
+Result<> Controller::keep_displaced() {
+    auto count = set_displaced_aside(files_->tree());
+    if (!count) return tl::unexpected(count.error());
+    if (*count == 0) return {};
+    io::log(io::Level::Warning,
+            module_ + ": this copy was being rebuilt and is incomplete. " + std::to_string(*count) +
+                " files or directories that had no place in it yet are kept in " +
+                Tree::kOrphanDirectory + " below the mount (" + kSetAside +
+                "...), until this node is brought up again.");
     return {};
 }
 

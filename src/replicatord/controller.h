@@ -60,6 +60,7 @@ class Controller {
     Result<> begin_following(const api::FollowMirror& order);
     void seal(const api::SealMirror& order);
     void close_mirror();
+    Result<> keep_displaced();
     void sweep();
     void tell(api::Fact fact);  // any thread
     void reported(api::Fact fact);

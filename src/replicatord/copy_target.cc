@@ -37,7 +37,7 @@ Result<> CopyTarget::apply(const CopyRecord& record, const Answered& answered) {
         done = finish(final->id, final->attributes);
     } else if (std::holds_alternative<CopyEnd>(record.body)) {
         in_pass_ = false;
-        done = orphans_.free_doubtful();
+        done = orphans_.end_pass();
     }
     if (!done) return done;
     return apply_.stamp(record.stamps);
@@ -48,7 +48,7 @@ Result<> CopyTarget::begin() {
     in_pass_ = true;
     tree_.drop_transient();
     if (auto indexed = tree_.index_all([](std::uint64_t) {}); !indexed) return indexed;
-    return orphans_.doubt_all();
+    return orphans_.begin_pass();
 }
 
 // First everything that is not as it should be goes out of the way, then what is missing comes in;

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <stdio.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -10,6 +11,21 @@
 #include "replicatord/inode_calls.h"
 
 namespace ha::replicatord {
+namespace {
+
+constexpr const char* kPassXattr = "trusted.hamirror.pass";
+
+Result<> set_one_aside(int orphans, const std::string& name) {
+    for (int number = 0;; ++number) {
+        std::string aside = kSetAside + name;
+        if (number > 0) aside += "-" + std::to_string(number);
+        if (::renameat2(orphans, name.c_str(), orphans, aside.c_str(), RENAME_NOREPLACE) == 0)
+            return {};
+        if (errno != EEXIST) return call_failed("set a displaced file aside", errno);
+    }
+}
+
+}  // namespace
 
 Result<> Orphans::keep(FileId parent, const std::string& name, FileId id) {
     return move(parent, name, id, false);
@@ -110,13 +126,24 @@ void Orphans::doubt(FileId id) {
     if (root && entry_status(tree_.orphan_fd(*root), orphan)) doubtful_[*root].insert(orphan);
 }
 
-Result<> Orphans::doubt_all() {
+Result<> Orphans::begin_pass() {
     doubtful_.clear();
     for (std::size_t root = 0; root < tree_.root_count(); ++root) {
-        auto names = entry_names(tree_.orphan_fd(root));
+        const int orphans = tree_.orphan_fd(root);
+        if (::fsetxattr(orphans, kPassXattr, "1", 1, 0) != 0 || ::fsync(orphans) != 0)
+            return call_failed("mark the orphan directory", errno);
+        auto names = entry_names(orphans);
         if (!names) return tl::unexpected(names.error());
         doubtful_[root].insert(names->begin(), names->end());
     }
+    return {};
+}
+
+Result<> Orphans::end_pass() {
+    if (auto freed = free_doubtful(); !freed) return freed;
+    for (std::size_t root = 0; root < tree_.root_count(); ++root)
+        if (::fremovexattr(tree_.orphan_fd(root), kPassXattr) != 0 && errno != ENODATA)
+            return call_failed("unmark the orphan directory", errno);
     return {};
 }
 
@@ -152,6 +179,29 @@ Result<> Orphans::free_entry(int directory, const std::string& name) {
         return call_failed("free an orphan", errno);
     }
     return {};
+}
+
+Result<std::size_t> set_displaced_aside(Tree& tree) {
+    std::size_t count = 0;
+    auto all = tree.orphans();
+    if (!all) return tl::unexpected(all.error());
+    for (std::size_t root = 0; root < tree.root_count(); ++root) {
+        const int orphans = tree.orphan_fd(root);
+        if (::fgetxattr(orphans, kPassXattr, nullptr, 0) < 0) {
+            if (errno == ENODATA) continue;
+            return call_failed("look for the mark of a resync", errno);
+        }
+        for (FileId id : *all) {
+            auto at = tree.root_of(id);
+            if (!at || *at != root) continue;
+            if (auto aside = set_one_aside(orphans, Tree::orphan_name(id)); !aside)
+                return tl::unexpected(aside.error());
+            ++count;
+        }
+        if (::fsync(orphans) != 0 || ::fremovexattr(orphans, kPassXattr) != 0)
+            return call_failed("unmark the orphan directory", errno);
+    }
+    return count;
 }
 
 }  // namespace ha::replicatord

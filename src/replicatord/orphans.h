@@ -34,8 +34,10 @@ class Orphans {
     /// It does not any more.
     void doubt(FileId id);
 
-    /// Every orphan becomes doubtful: a pass begins.
-    Result<> doubt_all();
+    /// Every orphan becomes doubtful. Until the pass ends the trees carry a mark, since the orphans
+    /// are not only what was deleted: set_displaced_aside().
+    Result<> begin_pass();
+    Result<> end_pass();
     /// Frees what is still doubtful, directories with all that is in them.
     Result<> free_doubtful();
 
@@ -47,5 +49,12 @@ class Orphans {
     std::map<std::size_t, std::set<std::string>> doubtful_;  // by root
     std::uint64_t unnamed_ = 0;
 };
+
+/// Before a node serves: if a pass that rebuilt its copy never ended, what that had moved aside are
+/// files that live elsewhere in the source's tree, and perhaps nowhere else by now. They get names
+/// that no sweep looks for (kSetAside and the id) and stay in the orphan directory until a later
+/// pass is through. How many.
+inline constexpr const char* kSetAside = "set-aside-";
+Result<std::size_t> set_displaced_aside(Tree& tree);
 
 }  // namespace ha::replicatord

@@ -6,6 +6,7 @@
 #include <thread>
 
 #include "mount_fixture.h"
+#include "replicatord/orphans.h"
 
 namespace ha::replicatord {
 namespace {
@@ -214,6 +215,33 @@ TEST_F(Names, ASweepRemovesWhatNobodyHasOpen) {
     released = recorded<Release>();
     ASSERT_EQ(released.size(), 1U);
     EXPECT_EQ(released[0].id, kept);
+}
+
+// On a copy that is half rebuilt such a file may be the only one there is.
+TEST_F(Names, ASweepLeavesWhatAResyncHadMovedAside) {
+    put("moved", "precious");
+    ASSERT_EQ(::mkdir(at("d").c_str(), 0755), 0);
+    const FileId file = id_at("moved");
+    const FileId directory = id_at("d");
+    Tree& tree = filesystem_->tree();
+    Orphans orphans(tree);
+    ASSERT_TRUE(orphans.begin_pass());
+    ASSERT_TRUE(orphans.displace(Tree::root_id(0), "moved", file));
+    ASSERT_TRUE(orphans.displace(Tree::root_id(0), "d", directory));
+    // No end: the source is lost, and this node serves by force.
+    auto aside = set_displaced_aside(tree);
+    ASSERT_TRUE(aside) << aside.error().text;
+    EXPECT_EQ(*aside, 2U);
+    ASSERT_TRUE(filesystem_->sweep_orphans());
+    const std::string kept = std::string(".hamirror/") + kSetAside;
+    EXPECT_EQ(get(below(kept + Tree::orphan_name(file))), "precious");
+    EXPECT_TRUE(S_ISDIR(status(below(kept + Tree::orphan_name(directory))).st_mode));
+    EXPECT_EQ(set_displaced_aside(tree).value(), 0U);
+    // The next pass frees it.
+    ASSERT_TRUE(orphans.begin_pass());
+    ASSERT_TRUE(orphans.end_pass());
+    EXPECT_TRUE(std::filesystem::is_empty(below(".hamirror")));
+    EXPECT_EQ(set_displaced_aside(tree).value(), 0U);
 }
 
 TEST_F(Names, TheOrphanDirectoryIsNobodysBusiness) {
