@@ -33,7 +33,8 @@ struct Shared {
     std::atomic<std::uint32_t> serving_role = 0;
 
     // The last attributes of inodes that are gone while the kernel still refers to them (a removed
-    // directory that is somebody's working directory): fstat(2) of those works locally, too.
+    // directory that is somebody's working directory): fstat(2), fchmod(2) and their like work
+    // locally, too. The peer has no such inode and is told nothing.
     std::mutex ghosts_mutex;
     std::unordered_map<FileId, struct stat> ghosts;
 };
@@ -89,6 +90,7 @@ class Operations : public fuse::Handler {
     Outcome statfs(Request& request);
     // operations_setattr.cc
     Outcome setattr(Request& request);
+    Outcome set_ghost(Request& request);
     // operations_create.cc
     Outcome symlink(Request& request);
     Outcome mknod(Request& request);
@@ -159,6 +161,7 @@ class Operations : public fuse::Handler {
     [[nodiscard]] int refuse_name(FileId parent, const std::string& name) const;
 
     Result<struct stat> attributes_of(FileId id);
+    [[nodiscard]] bool is_ghost(FileId id);
     void fill(fuse_attr& out, FileId id, const struct stat& attributes);
     void fill(fuse_attr_out& out, FileId id, const struct stat& attributes);
     void fill(fuse_entry_out& out, FileId id, const struct stat& attributes);

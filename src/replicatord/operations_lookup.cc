@@ -114,6 +114,11 @@ Result<struct stat> Operations::attributes_of(FileId id) {
     return ghost->second;
 }
 
+bool Operations::is_ghost(FileId id) {
+    std::scoped_lock lock(shared_.ghosts_mutex);
+    return shared_.ghosts.contains(id);
+}
+
 Operations::Outcome Operations::getattr(Request& request) {
     const FileId id = id_of(request);
     auto attributes = attributes_of(id);

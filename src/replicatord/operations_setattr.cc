@@ -106,6 +106,34 @@ Operations::Outcome Operations::failed_having_touched(FileId id, int fd, int err
     return failed(error);
 }
 
+Operations::Outcome Operations::set_ghost(Request& request) {
+    const auto& in = request.argument<fuse_setattr_in>();
+    const FileId id = id_of(request);
+    fuse_attr_out out{};
+    {
+        std::scoped_lock lock(shared_.ghosts_mutex);
+        auto found = shared_.ghosts.find(id);
+        if (found == shared_.ghosts.end()) return failed(ESTALE);
+        struct stat& ghost = found->second;
+        if ((in.valid & FATTR_MODE) != 0)
+            ghost.st_mode = (ghost.st_mode & S_IFMT) | (in.mode & 07777U);
+        if ((in.valid & FATTR_UID) != 0) ghost.st_uid = in.uid;
+        if ((in.valid & FATTR_GID) != 0) ghost.st_gid = in.gid;
+        timespec now{};
+        ::clock_gettime(CLOCK_REALTIME, &now);
+        const auto given = [&](std::uint64_t seconds, std::uint32_t nanoseconds) {
+            return timespec{static_cast<time_t>(seconds), static_cast<long>(nanoseconds)};
+        };
+        if ((in.valid & FATTR_ATIME) != 0) ghost.st_atim = given(in.atime, in.atimensec);
+        if ((in.valid & FATTR_MTIME) != 0) ghost.st_mtim = given(in.mtime, in.mtimensec);
+        if ((in.valid & FATTR_ATIME_NOW) != 0) ghost.st_atim = now;
+        if ((in.valid & FATTR_MTIME_NOW) != 0) ghost.st_mtim = now;
+        fill(out, id, ghost);
+    }
+    request.prepare(out);
+    return done();
+}
+
 Operations::Outcome Operations::setattr(Request& request) {
     const auto& in = request.argument<fuse_setattr_in>();
     const FileId id = id_of(request);
@@ -113,7 +141,7 @@ Operations::Outcome Operations::setattr(Request& request) {
     Admission admission(shared_.journal);
     if (admission.error() != 0) return failed(admission.error());
     auto holder = shared_.tree.cached(id, O_PATH);
-    if (!holder) return failed(holder.error());
+    if (!holder) return is_ghost(id) ? set_ghost(request) : failed(holder.error());
     const int fd = (*holder)->get();
     act_for(request.header().uid, request.header().gid);
 

@@ -43,7 +43,7 @@ Operations::Outcome Operations::setxattr(Request& request) {
     Admission admission(shared_.journal);
     if (admission.error() != 0) return failed(admission.error());
     auto holder = shared_.tree.cached(id, O_PATH);
-    if (!holder) return failed(holder.error());
+    if (!holder) return failed(is_ghost(id) ? EOPNOTSUPP : holder.error().code);
     const std::string path = proc_path((*holder)->get());
 
     OrderLocks::Guard guard(shared_.locks, {id});
@@ -76,8 +76,9 @@ Operations::Outcome Operations::getxattr(Request& request) {
     auto name = request.text(at);
     if (!name) return failed(EINVAL);
     if (own(*name)) return failed(ENODATA);
-    auto holder = shared_.tree.cached(id_of(request), O_PATH);
-    if (!holder) return failed(holder.error());
+    const FileId id = id_of(request);
+    auto holder = shared_.tree.cached(id, O_PATH);
+    if (!holder) return failed(is_ghost(id) ? ENODATA : holder.error().code);
     const std::string path = proc_path((*holder)->get());
     std::vector<std::byte> value(std::min<std::size_t>(in.size, replication::kMaxXattrValue));
     const ssize_t size = ::getxattr(path.c_str(), name->c_str(), value.data(), value.size());
@@ -92,10 +93,12 @@ Operations::Outcome Operations::getxattr(Request& request) {
 
 Operations::Outcome Operations::listxattr(Request& request) {
     const auto& in = request.argument<fuse_getxattr_in>();
-    auto holder = shared_.tree.cached(id_of(request), O_PATH);
-    if (!holder) return failed(holder.error());
+    const FileId id = id_of(request);
+    auto holder = shared_.tree.cached(id, O_PATH);
+    if (!holder && !is_ghost(id)) return failed(holder.error());
     std::vector<char> raw(kMaxList);
-    const ssize_t size = ::listxattr(proc_path((*holder)->get()).c_str(), raw.data(), raw.size());
+    const ssize_t size =
+        holder ? ::listxattr(proc_path((*holder)->get()).c_str(), raw.data(), raw.size()) : 0;
     if (size < 0) return failed(errno);
     const std::string names = without_own(raw.data(), static_cast<std::size_t>(size));
     if (in.size == 0) {
@@ -117,7 +120,7 @@ Operations::Outcome Operations::removexattr(Request& request) {
     Admission admission(shared_.journal);
     if (admission.error() != 0) return failed(admission.error());
     auto holder = shared_.tree.cached(id, O_PATH);
-    if (!holder) return failed(holder.error());
+    if (!holder) return failed(is_ghost(id) ? ENODATA : holder.error().code);
 
     OrderLocks::Guard guard(shared_.locks, {id});
     if (::removexattr(proc_path((*holder)->get()).c_str(), name->c_str()) != 0)

@@ -159,6 +159,28 @@ TEST_F(Names, ARemovedDirectoryInUseCanStillBeAsked) {
     EXPECT_EQ(errno, ENOENT);
 }
 
+TEST_F(Names, ARemovedDirectoryInUseCanStillBeChanged) {
+    ASSERT_EQ(::mkdir(at("d").c_str(), 0755), 0);
+    io::Fd fd(::open(at("d").c_str(), O_RDONLY | O_DIRECTORY));
+    ASSERT_EQ(::rmdir(at("d").c_str()), 0);
+    journal().take();
+    EXPECT_EQ(::fchmod(fd.get(), 0700), 0) << std::strerror(errno);
+    EXPECT_EQ(::fchown(fd.get(), 12, 34), 0) << std::strerror(errno);
+    const timespec times[2] = {{1000, 1}, {2000, 2}};
+    EXPECT_EQ(::futimens(fd.get(), times), 0) << std::strerror(errno);
+    struct stat now {};
+    ASSERT_EQ(::fstat(fd.get(), &now), 0);
+    EXPECT_EQ(now.st_mode, S_IFDIR | 0700U);
+    EXPECT_EQ(now.st_uid, 12U);
+    EXPECT_EQ(now.st_mtim.tv_sec, 2000);
+    EXPECT_EQ(now.st_nlink, 0U);
+    char value[10];
+    EXPECT_EQ(::fgetxattr(fd.get(), "user.x", value, sizeof(value)), -1);
+    EXPECT_EQ(errno, ENODATA);
+    EXPECT_EQ(::flistxattr(fd.get(), value, sizeof(value)), 0);
+    EXPECT_TRUE(journal().take().empty());
+}
+
 TEST_F(Names, ASyncOfARemovedDirectoryIsNotSent) {
     ASSERT_EQ(::mkdir(at("d").c_str(), 0755), 0);
     io::Fd fd(::open(at("d").c_str(), O_RDONLY | O_DIRECTORY));
