@@ -181,8 +181,9 @@ class Operations : public fuse::Handler {
     /// order lock. 0, or errno.
     int kill_set_id(FileId id, int fd);
     /// After a system call that failed: appends what it may have left behind all the same, the
-    /// modification time and the size. Under the order lock. Returns `error`.
-    Outcome failed_having_touched(FileId id, int fd, int error);
+    /// modification time, and the size if it is another than before (`size`; a resync has to
+    /// compare anew after a change of size). Under the order lock. Returns `error`.
+    Outcome failed_having_touched(FileId id, int fd, int error, off_t size = 0);
     int prepare_open(Request& request, FileId id, std::uint32_t flags, std::size_t offset);
     /// Was the file opened in the serving role of now? Since an earlier one others have written.
     [[nodiscard]] bool of_this_role(std::uint64_t handle) const;

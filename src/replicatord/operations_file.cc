@@ -149,8 +149,12 @@ Operations::Outcome Operations::write(Request& request) {
         // Before the write, as a local file system does; it stands even if the write fails.
         if ((in.write_flags & FUSE_WRITE_KILL_SUIDGID) != 0)
             if (const int error = kill_set_id(id, fd)) return failed(error);
+        struct stat before {};
+        if (::fstat(fd, &before) != 0) return failed(errno);
         const ssize_t count = write_all(fd, data, in.offset);
-        if (count < 0) return failed_having_touched(id, fd, write_error(static_cast<int>(-count)));
+        if (count < 0)
+            return failed_having_touched(id, fd, write_error(static_cast<int>(-count)),
+                                         before.st_size);
         const auto written = data.first(static_cast<std::size_t>(count));
         replication::Write body{id, in.offset, {written.begin(), written.end()}, durable};
         sequence = append({std::move(body), {stamp_of(id, fd)}}, {id});
@@ -180,6 +184,8 @@ Operations::Outcome Operations::fallocate(Request& request) {
     // The protocol has no flag for it here; root keeps the bits, as it does locally.
     if (request.header().uid != 0)
         if (const int error = kill_set_id(id, fd)) return failed(error);
+    struct stat before {};
+    if (::fstat(fd, &before) != 0) return failed(errno);
     const auto offset = static_cast<off_t>(in.offset);
     const auto length = static_cast<off_t>(in.length);
     if (::fallocate(fd, static_cast<int>(in.mode), offset, length) != 0) {
@@ -189,7 +195,7 @@ Operations::Outcome Operations::fallocate(Request& request) {
         if ((in.mode & (FALLOC_FL_ZERO_RANGE | FALLOC_FL_PUNCH_HOLE)) != 0 &&
             ::fallocate(fd, kPunch, offset, length) == 0)
             append({replication::Allocate{id, kPunch, in.offset, in.length}, {}}, {id});
-        return failed_having_touched(id, fd, error);
+        return failed_having_touched(id, fd, error, before.st_size);
     }
     return accepted(append(
         {replication::Allocate{id, in.mode, in.offset, in.length}, {stamp_of(id, fd)}}, {id}));

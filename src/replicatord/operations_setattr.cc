@@ -97,11 +97,11 @@ int Operations::kill_set_id(FileId id, int fd) {
     return 0;
 }
 
-Operations::Outcome Operations::failed_having_touched(FileId id, int fd, int error) {
+Operations::Outcome Operations::failed_having_touched(FileId id, int fd, int error, off_t size) {
     struct stat now {};
     if (::fstat(fd, &now) != 0) return failed(errno);
     std::uint32_t mask = 0;
-    if (S_ISREG(now.st_mode)) mask = Attributes::kSize;
+    if (S_ISREG(now.st_mode) && now.st_size != size) mask = Attributes::kSize;
     append({outcome_of(id, mask, now), {{id, file_time(now.st_mtim)}}}, {id});
     return failed(error);
 }

@@ -25,7 +25,8 @@ Result<> ResyncSource::copy_zone(const HashAnswer& answer) {
 }
 
 /// Part of a zone under one hold of the file's order lock. False: the zone is done with, or its
-/// hashes are of no use any more.
+/// hashes are of no use any more. An application that changes the size or the allocation all the
+/// time makes every answer useless: then a part is sent uncompared.
 Result<bool> ResyncSource::copy_step(const HashAnswer& answer) {
     const FileId id = answer.id;
     OrderLocks::Guard guard(locks_, {id});
@@ -34,7 +35,7 @@ Result<bool> ResyncSource::copy_step(const HashAnswer& answer) {
         return fail("an answer nobody asked for", EPROTO);
     auto progress = filter_.copy(id);
     lock.unlock();
-    const std::uint64_t zone_end = answer.offset + kHashZone;
+    std::uint64_t zone_end = answer.offset + kHashZone;
     bool useless = progress.token != answer.token || progress.frontier < answer.offset ||
                    progress.frontier >= zone_end;
     auto fd = tree_.cached(id, O_RDONLY);
@@ -43,13 +44,17 @@ Result<bool> ResyncSource::copy_step(const HashAnswer& answer) {
     if (!removed && !attributes) return tl::unexpected(attributes.error());
     if (removed) gone(id);
     const auto size = removed ? 0 : static_cast<std::uint64_t>(attributes->st_size);
-    if (!removed && useless) {
+    const bool blind = useless && ++useless_[id] > kUselessAnswers;
+    if (!useless || removed) useless_.erase(id);
+    if (!removed && useless && !blind) {
         request(id);
         return false;
     }
+    if (blind) zone_end = progress.frontier + kStep;  // the rest has another chance to be compared
     const std::uint64_t end = std::min({progress.frontier + kStep, zone_end, size});
     if (!removed && end > progress.frontier) {
-        auto done = copy_blocks((*fd)->get(), answer, progress.frontier, end);
+        auto done =
+            copy_blocks((*fd)->get(), id, blind ? nullptr : &answer, progress.frontier, end);
         if (!done) return tl::unexpected(done.error());
     }
     if (!removed && end < size) {
@@ -68,28 +73,30 @@ Result<bool> ResyncSource::copy_step(const HashAnswer& answer) {
     return false;
 }
 
-/// `begin` is at a block's beginning. What is equal is not sent.
-Result<> ResyncSource::copy_blocks(int fd, const HashAnswer& answer, std::uint64_t begin,
+/// `begin` is at a block's beginning. What is equal is not sent; without an answer, everything is.
+Result<> ResyncSource::copy_blocks(int fd, FileId id, const HashAnswer* answer, std::uint64_t begin,
                                    std::uint64_t end) {
     std::uint64_t sent = 0;
     for (std::uint64_t at = begin; at < end; at += kHashBlock) {
         auto block = read_block(fd, at, std::min(at + kHashBlock, end));
         if (!block) return tl::unexpected(block.error());
-        const std::size_t index = (at - answer.offset) / kHashBlock;
-        BlockHash theirs{};
-        if (index < answer.blocks.size()) theirs = answer.blocks[index];
-        if (theirs == block->hash) continue;
+        BlockHash theirs{};  // none: beyond the end there, so that there is nothing to punch
+        if (answer != nullptr) {
+            const std::size_t index = (at - answer->offset) / kHashBlock;
+            if (index < answer->blocks.size()) theirs = answer->blocks[index];
+            if (theirs == block->hash) continue;
+        }
         std::size_t used = 0;
         for (const auto& extent : block->extents) {
             if (extent.data) {
                 auto from = block->content.begin() + static_cast<std::ptrdiff_t>(used);
                 auto to = from + static_cast<std::ptrdiff_t>(extent.length);
-                send({Write{answer.id, extent.offset, {from, to}, false}, {}});
+                send({Write{id, extent.offset, {from, to}, false}, {}});
                 used += extent.length;
                 sent += extent.length;
-            } else if (theirs != BlockHash{}) {
+            } else if (answer == nullptr || theirs != BlockHash{}) {
                 constexpr std::uint32_t kPunch = FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE;
-                send({Allocate{answer.id, kPunch, extent.offset, extent.length}, {}});
+                send({Allocate{id, kPunch, extent.offset, extent.length}, {}});
             }
         }
     }

@@ -3,6 +3,7 @@
 #include <condition_variable>
 #include <cstdint>
 #include <deque>
+#include <map>
 #include <mutex>
 #include <thread>
 #include <vector>
@@ -51,6 +52,9 @@ class ResyncSource {
     /// The most that is read and enqueued under one hold of a file's order lock.
     static constexpr std::uint64_t kStep = 1U << 20;
 
+    /// So many answers in a row may come too late before a part of a file is sent uncompared.
+    static constexpr int kUselessAnswers = 3;
+
     /// `begin`: the number of the CopyBegin that the mirror has sent.
     ResyncSource(Tree& tree, OrderLocks& locks, Sink& sink)
         : tree_(tree), locks_(locks), sink_(sink) {}
@@ -77,8 +81,8 @@ class ResyncSource {
     void request(FileId id);
     Result<> copy_zone(const replication::HashAnswer& answer);
     Result<bool> copy_step(const replication::HashAnswer& answer);
-    Result<> copy_blocks(int fd, const replication::HashAnswer& answer, std::uint64_t begin,
-                         std::uint64_t end);
+    Result<> copy_blocks(int fd, FileId id, const replication::HashAnswer* answer,
+                         std::uint64_t begin, std::uint64_t end);
     Result<> finish(FileId id, int fd);
     Result<replication::CopyEntry> describe(FileId id, std::string name);
     Result<replication::CopyRecord> to_record(const resync::Attach& attach);
@@ -92,6 +96,7 @@ class ResyncSource {
     OrderLocks& locks_;
     Sink& sink_;
     std::thread thread_;
+    std::map<FileId, int> useless_;  // answers in a row; the thread's
 
     std::mutex mutex_;
     std::condition_variable changed_;

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <cstdlib>
+#include <fstream>
 #include <future>
 #include <iostream>
 
@@ -71,6 +72,14 @@ class MirrorTest : public testing::Test {
         EXPECT_EQ(difference(base_ + "/one", base_ + "/two"), "");
         EXPECT_EQ(orphans(base_ + "/two"), 0);
         first->mirror->resume();
+    }
+
+    std::string file_difference(const std::string& name) {
+        std::ifstream one(base_ + "/one/" + name);
+        std::ifstream two(base_ + "/two/" + name);
+        const std::string mine(std::istreambuf_iterator<char>(one), {});
+        const std::string theirs(std::istreambuf_iterator<char>(two), {});
+        return mine == theirs ? "" : name + " differs";
     }
 
     void expect_no_failure() {
@@ -161,6 +170,21 @@ class MirrorTest : public testing::Test {
         return done->get_future();
     }
 
+    void resize(FileId id, std::uint64_t size) {
+        if (first->mirror->admit() != 0) return;
+        {
+            OrderLocks::Guard guard(first->locks, {id});
+            auto fd = first->tree->cached(id, O_RDWR);
+            EXPECT_EQ(::ftruncate((*fd)->get(), static_cast<off_t>(size)), 0);
+            replication::SetAttributes body{};
+            body.id = id;
+            body.mask = replication::SetAttributes::kSize;
+            body.size = size;
+            first->mirror->append({body, {}});
+        }
+        first->mirror->leave();
+    }
+
     std::string base_;
     std::uint64_t seed_ = 0;
     std::atomic<std::uint64_t> seed_offset_ = 0;
@@ -217,6 +241,28 @@ TEST_F(MirrorTest, AFailbackBesideTheApplicationInterruptedAgainAndAgain) {
         base_ = ::mkdtemp(path);
         open_nodes();
     }
+}
+
+// Each change makes the hashes that are on their way useless.
+TEST_F(MirrorTest, AFileThatChangesItsSizeAllTheTimeIsCopied) {
+    first->mirror->serve(serving(1, false));
+    const FileId id = create("changing");
+    ASSERT_EQ(write(id, std::string(3 << 20, 'x')).get(), 0);
+    std::atomic<bool> over = false;
+    std::vector<std::thread> changing;
+    for (std::uint64_t i = 0; i < 2; ++i)
+        changing.emplace_back([&, i] {
+            while (!over) resize(id, (3U << 20) - i);
+        });
+    second->mirror->follow(following(1, true));
+    first->mirror->start_resync();
+    EXPECT_TRUE(first->wait_for<api::JoinReady>(30s));
+    over = true;
+    for (auto& thread : changing) thread.join();
+    first->mirror->serve(serving(2, true));
+    first->mirror->drain();
+    EXPECT_TRUE(first->wait_for<api::Drained>());
+    EXPECT_EQ(file_difference("changing"), "");
 }
 
 // The stream of the first is not yet gone when the second is ordered.
