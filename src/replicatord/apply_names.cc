@@ -96,11 +96,12 @@ Result<> Apply::operator()(const replication::Unlink& unlink) {
     std::shared_ptr<const Fd> holder;
     auto parent = directory(unlink.parent, holder);
     if (!parent) return tl::unexpected(parent.error());
-    if (last_name(*attributes)) tree_.drop(unlink.id);
     int flags = S_ISDIR(attributes->st_mode) ? AT_REMOVEDIR : 0;
     if (::unlinkat(*parent, unlink.name.c_str(), flags) != 0) {
         return call_failed("remove a name", errno);
     }
+    // Not before: a reader of our mount would look the name up and make the inode known again.
+    if (last_name(*attributes)) tree_.drop(unlink.id);
     return {};
 }
 
@@ -132,10 +133,10 @@ Result<> Apply::operator()(const replication::Rename& rename) {
     // If nothing was there on the primary, nothing may be there now.
     bool exchange = (flags & RENAME_EXCHANGE) != 0;
     if (!exchange && rename.replaced.value == 0) flags |= RENAME_NOREPLACE;
-    if (replaced_goes) tree_.drop(rename.replaced);
     if (::renameat2(*from, rename.old_name.c_str(), *to, rename.new_name.c_str(), flags) != 0) {
         return call_failed("rename", errno);
     }
+    if (replaced_goes) tree_.drop(rename.replaced);
     return rename.whiteout.value == 0 ? Result<>{} : adopt_whiteout(rename);
 }
 

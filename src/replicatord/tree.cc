@@ -124,7 +124,10 @@ Result<std::shared_ptr<const Fd>> Tree::cached(FileId id, int flags) {
     auto fd = open_by_id(id, flags);
     if (!fd && flags == O_RDWR && not_writable(fd.error().code)) fd = open_by_id(id, O_RDONLY);
     if (!fd) return tl::unexpected(fd.error());
-    return impl_->cache.put(id, flags, std::move(*fd));
+    auto kept = impl_->cache.put(id, flags, std::move(*fd));
+    // It may have been dropped since it was found; kept any longer, its space would not be freed.
+    if (!known(id)) impl_->cache.drop(id);
+    return kept;
 }
 
 bool Tree::known(FileId id) const {

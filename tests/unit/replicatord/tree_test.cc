@@ -8,6 +8,7 @@
 #include <fstream>
 #include <thread>
 
+#include "lease.h"
 #include "replicatord/identity.h"
 #include "temporary_tree.h"
 
@@ -162,6 +163,22 @@ TEST_F(TreeTest, HardLinksLookedUpAtOnceGetOneId) {
         other.join();
         EXPECT_EQ(one, two);
     }
+}
+
+// Its space would not be freed.
+TEST_F(TreeTest, WhatIsDroppedWhileItIsOpenedIsNotKeptOpen) {
+    touch("a");
+    auto tree = open();
+    const FileId id = look(*tree, "a");
+    std::thread opening;
+    {
+        Lease lease(path_ + "/a");
+        opening = std::thread([&] { EXPECT_TRUE(tree->cached(id, O_RDWR)); });
+        lease.wait_until_somebody_waits();
+        tree->drop(id);
+    }
+    opening.join();
+    Lease nobody_has_it_open(path_ + "/a");
 }
 
 TEST_F(TreeTest, AMountPointInsideIsRefusedByName) {
