@@ -53,6 +53,18 @@ Result<io::Fd> open_socket(const Address& address) {
     return socket;
 }
 
+bool same_host(const sockaddr_storage& one, const sockaddr_storage& other) {
+    if (one.ss_family != other.ss_family) return false;
+    const auto v4 = [](const sockaddr_storage& a) {
+        return &reinterpret_cast<const sockaddr_in*>(&a)->sin_addr;
+    };
+    const auto v6 = [](const sockaddr_storage& a) {
+        return &reinterpret_cast<const sockaddr_in6*>(&a)->sin6_addr;
+    };
+    if (one.ss_family == AF_INET) return std::memcmp(v4(one), v4(other), sizeof(in_addr)) == 0;
+    return std::memcmp(v6(one), v6(other), sizeof(in6_addr)) == 0;
+}
+
 void set(int fd, int option) {
     int one = 1;
     ::setsockopt(fd, SOL_SOCKET, option, &one, sizeof(one));
@@ -131,6 +143,21 @@ Result<> NetworkDialer::listen_everywhere() {
     return {};
 }
 
+// Others are turned away before a byte of theirs is waited for: one connection is shaken hands with
+// at a time, and a stranger that says nothing would keep the peer out.
+io::Fd NetworkDialer::accept_from_peer(int listener) const {
+    sockaddr_storage from{};
+    socklen_t length = sizeof(from);
+    io::Fd socket(::accept4(listener, reinterpret_cast<sockaddr*>(&from), &length,
+                            SOCK_CLOEXEC | SOCK_NONBLOCK));
+    if (!socket) return {};
+    for (const auto& text : addresses_.peer) {
+        auto address = parse(text, 0);
+        if (address && same_host(address->storage, from)) return socket;
+    }
+    return {};
+}
+
 Result<io::Fd> NetworkDialer::wait_for_connection() {
     std::vector<pollfd> fds{{stop_.get(), POLLIN, 0}};
     for (const auto& listener : listeners_) fds.push_back({listener.get(), POLLIN, 0});
@@ -141,7 +168,7 @@ Result<io::Fd> NetworkDialer::wait_for_connection() {
         if (fds[0].revents != 0) return interrupted();
         for (std::size_t i = 1; i < fds.size(); ++i) {
             if (fds[i].revents == 0) continue;
-            io::Fd socket(::accept4(fds[i].fd, nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
+            auto socket = accept_from_peer(fds[i].fd);
             if (!socket) continue;
             int one = 1;
             ::setsockopt(socket.get(), IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));

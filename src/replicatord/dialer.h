@@ -25,7 +25,7 @@ class Dialer {
 
 /// TCP and TLS over one or more networks: the primary connects to the peer's addresses in turn, so
 /// that when one network breaks the next attempt takes the other; the secondary listens on all of
-/// its own. Only the peer's key is accepted.
+/// its own. Only the peer's key is accepted, and only from one of its addresses.
 class NetworkDialer final : public Dialer {
   public:
     struct Addresses {
@@ -44,6 +44,8 @@ class NetworkDialer final : public Dialer {
   private:
     Result<> listen_everywhere();
     Result<io::Fd> wait_for_connection();
+    /// Closed: it was somebody else, or has given up.
+    [[nodiscard]] io::Fd accept_from_peer(int listener) const;
 
     Addresses addresses_;
     io::TlsContext tls_;

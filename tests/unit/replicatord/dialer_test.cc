@@ -1,6 +1,9 @@
 #include "replicatord/dialer.h"
 
+#include <arpa/inet.h>
 #include <gtest/gtest.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
 
 #include <thread>
 
@@ -77,6 +80,36 @@ TEST_F(DialerTest, AStrangersKeyIsRefused) {
         EXPECT_FALSE(connected->read(buffer, 5s));
     }
     accepting.join();
+}
+
+/// A connection that says nothing.
+io::Fd connect_from(const char* local) {
+    io::Fd socket(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    ::inet_pton(AF_INET, local, &address.sin_addr);
+    EXPECT_EQ(::bind(socket.get(), reinterpret_cast<sockaddr*>(&address), sizeof(address)), 0);
+    ::inet_pton(AF_INET, "127.0.0.1", &address.sin_addr);
+    address.sin_port = htons(kPort);
+    while (::connect(socket.get(), reinterpret_cast<sockaddr*>(&address), sizeof(address)) != 0)
+        std::this_thread::yield();  // until it is listened to
+    return socket;
+}
+
+TEST_F(DialerTest, StrangersDoNotKeepThePeerOut) {
+    auto server = make(second, first);
+    auto client = make(first, second);
+    Result<std::unique_ptr<Channel>> accepted = fail("not yet");
+    std::thread accepting([&] { accepted = server.accept(); });
+    io::Fd strangers[] = {connect_from("127.0.0.8"), connect_from("127.0.0.9")};
+    auto connected = connect(client);
+    accepting.join();
+    EXPECT_TRUE(accepted) << accepted.error().text;
+    EXPECT_TRUE(connected);
+    for (const auto& stranger_socket : strangers) {
+        char byte = 0;
+        EXPECT_LE(::recv(stranger_socket.get(), &byte, 1, 0), 0);
+    }
 }
 
 TEST_F(DialerTest, AnInterruptEndsTheWait) {
