@@ -32,6 +32,17 @@ Result<std::vector<std::string>> xattr_names(int fd) {
     return names;
 }
 
+/// For people: the path, if the kernel knows one.
+std::string where(int fd) {
+    std::string path(4096, '\0');
+    const ssize_t size = ::readlink(proc_path(fd).c_str(), path.data(), path.size());
+    path.resize(size < 0 ? 0 : static_cast<std::size_t>(size));
+    if (path.size() > 1) return path;
+    struct stat attributes {};
+    if (::fstat(fd, &attributes) != 0) return "a file";
+    return "the file with inode number " + std::to_string(attributes.st_ino);
+}
+
 timespec to_timespec(const FileTime* time) {
     if (time == nullptr) return {0, UTIME_OMIT};
     return {time->seconds, static_cast<long>(time->nanoseconds)};
@@ -78,7 +89,13 @@ Result<> set_times(int fd, const FileTime* atime, const FileTime* mtime) {
 Result<std::vector<Xattr>> read_xattrs(int fd) {
     auto names = xattr_names(fd);
     if (!names) return tl::unexpected(names.error());
-    if (names->size() > replication::kMaxXattrs) return call_failed("copy attributes", E2BIG);
+    if (names->size() > replication::kMaxXattrs) {
+        return fail(where(fd) + " has " + std::to_string(names->size()) +
+                        " extended attributes; more than " +
+                        std::to_string(replication::kMaxXattrs) +
+                        " cannot be mirrored. Remove some of them.",
+                    E2BIG);
+    }
     std::vector<Xattr> xattrs;
     std::vector<std::byte> value(replication::kMaxXattrValue);
     for (auto& name : *names) {

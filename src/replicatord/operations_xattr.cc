@@ -28,6 +28,24 @@ std::string without_own(const char* list, std::size_t size) {
     return out;
 }
 
+/// The names of an inode at `path`, without ours. 0, or errno.
+int names_of(const std::string& path, std::string& names) {
+    std::vector<char> raw(kMaxList);
+    const ssize_t size = ::listxattr(path.c_str(), raw.data(), raw.size());
+    if (size < 0) return errno;
+    names = without_own(raw.data(), static_cast<std::size_t>(size));
+    return 0;
+}
+
+/// 0, or why this name may not come to an inode: a resync carries a bounded number of them.
+int refuse_surplus(const std::string& path, const std::string& name) {
+    if (::getxattr(path.c_str(), name.c_str(), nullptr, 0) >= 0) return 0;
+    std::string names;
+    if (const int error = names_of(path, names)) return error;
+    const auto count = static_cast<std::size_t>(std::count(names.begin(), names.end(), '\0'));
+    return count < replication::kMaxXattrs ? 0 : ENOSPC;
+}
+
 }  // namespace
 
 Operations::Outcome Operations::setxattr(Request& request) {
@@ -47,6 +65,7 @@ Operations::Outcome Operations::setxattr(Request& request) {
     const std::string path = proc_path((*holder)->get());
 
     OrderLocks::Guard guard(shared_.locks, {id});
+    if (const int refused = refuse_surplus(path, *name)) return failed(refused);
     if (::setxattr(path.c_str(), name->c_str(), value.data(), value.size(),
                    static_cast<int>(in.flags)) != 0)
         return failed(errno);
@@ -96,11 +115,9 @@ Operations::Outcome Operations::listxattr(Request& request) {
     const FileId id = id_of(request);
     auto holder = shared_.tree.cached(id, O_PATH);
     if (!holder && !is_ghost(id)) return failed(holder.error());
-    std::vector<char> raw(kMaxList);
-    const ssize_t size =
-        holder ? ::listxattr(proc_path((*holder)->get()).c_str(), raw.data(), raw.size()) : 0;
-    if (size < 0) return failed(errno);
-    const std::string names = without_own(raw.data(), static_cast<std::size_t>(size));
+    std::string names;
+    if (holder)
+        if (const int error = names_of(proc_path((*holder)->get()), names)) return failed(error);
     if (in.size == 0) {
         request.prepare(fuse_getxattr_out{static_cast<std::uint32_t>(names.size()), 0});
         return done();

@@ -203,6 +203,20 @@ TEST_F(Files, ThePeersFailureReachesTheApplication) {
     EXPECT_EQ(::fsync(fd.get()), 0);
 }
 
+TEST_F(Files, NoMoreExtendedAttributesThanAResyncCarries) {
+    put("a", "");
+    const auto set = [&](int number) {
+        const std::string name = "user." + std::to_string(number);
+        return ::setxattr(at("a").c_str(), name.c_str(), "v", 1, 0);
+    };
+    for (int i = 0; i < 64; ++i) ASSERT_EQ(set(i), 0) << i << std::strerror(errno);
+    EXPECT_EQ(set(64), -1);
+    EXPECT_EQ(errno, ENOSPC);
+    EXPECT_EQ(set(63), 0);  // it is there already
+    ASSERT_EQ(::removexattr(at("a").c_str(), "user.0"), 0);
+    EXPECT_EQ(set(64), 0);
+}
+
 TEST_F(Files, ASecondaryRefusesAndCachesNothing) {
     put("a", "old");
     journal().refuse(EROFS);
