@@ -46,6 +46,18 @@ int refuse_surplus(const std::string& path, const std::string& name) {
     return count < replication::kMaxXattrs ? 0 : ENOSPC;
 }
 
+/// Without names that only administrators may list (xattr(7)).
+std::string listed_for(std::uint32_t uid, const std::string& names) {
+    if (uid == 0) return names;
+    std::string out;
+    for (std::size_t at = 0; at < names.size();) {
+        const std::string name(names.c_str() + at);
+        if (!name.starts_with("trusted.")) out.append(names, at, name.size() + 1);
+        at += name.size() + 1;
+    }
+    return out;
+}
+
 }  // namespace
 
 Operations::Outcome Operations::setxattr(Request& request) {
@@ -118,6 +130,7 @@ Operations::Outcome Operations::listxattr(Request& request) {
     std::string names;
     if (holder)
         if (const int error = names_of(proc_path((*holder)->get()), names)) return failed(error);
+    names = listed_for(request.header().uid, names);
     if (in.size == 0) {
         request.prepare(fuse_getxattr_out{static_cast<std::uint32_t>(names.size()), 0});
         return done();

@@ -217,6 +217,18 @@ TEST_F(Files, NoMoreExtendedAttributesThanAResyncCarries) {
     EXPECT_EQ(set(64), 0);
 }
 
+TEST_F(Files, OnlyAdministratorsListTrustedAttributes) {
+    put("a", "");
+    ASSERT_EQ(::setxattr(at("a").c_str(), "user.x", "v", 1, 0), 0);
+    ASSERT_EQ(::setxattr(at("a").c_str(), "trusted.x", "v", 1, 0), 0);
+    const auto size = [&] {
+        char names[100];
+        return static_cast<int>(::listxattr(at("a").c_str(), names, sizeof(names)));
+    };
+    EXPECT_EQ(size(), 17);
+    EXPECT_EQ(as_user(1234, size), 7);
+}
+
 TEST_F(Files, ASecondaryRefusesAndCachesNothing) {
     put("a", "old");
     journal().refuse(EROFS);
