@@ -105,6 +105,10 @@ ModuleOutside Daemon::outside(const std::string& name) {
     result.run_replicator = [this, name](bool start, std::function<void(std::string)> failed) {
         run_replicator(name, start, std::move(failed));
     };
+    result.replicator = [this, name] { return replicator(name); };
+    result.replicator_runs = [this, name](std::function<void(bool)> answer) {
+        ask_whether_runs(name, std::move(answer));
+    };
     result.changed = [this] {
         face_.changed();
         leave_if_stopped();
@@ -115,14 +119,35 @@ ModuleOutside Daemon::outside(const std::string& name) {
 void Daemon::run_replicator(const std::string& module, bool start,
                             std::function<void(std::string)> failed) {
     std::string unit = unit_of(WorkerKind::Replicator, module);
-    background_.run([unit, start, failed]() -> std::function<void()> {
+    auto leaving = start ? std::nullopt : worker(WorkerKind::Replicator, module);
+    if (leaving) connected_[*leaving].leaving = true;
+    background_.run([this, leaving, unit, start, failed]() -> std::function<void()> {
         auto bus = io::open_systemd(10s);
         auto done =
             bus ? (start ? io::start_unit(bus->get(), unit) : io::stop_unit(bus->get(), unit))
                 : Result<>(tl::unexpected(bus.error()));
         if (done) return {};
-        return [failed, text = done.error().text] { failed(text); };
+        return [this, leaving, failed, text = done.error().text] {
+            if (leaving && connected_.contains(*leaving)) connected_[*leaving].leaving = false;
+            failed(text);
+        };
     });
+}
+
+void Daemon::ask_whether_runs(const std::string& module, std::function<void(bool)> answer) {
+    background_.run([unit = unit_of(WorkerKind::Replicator, module),
+                     answer = std::move(answer)]() -> std::function<void()> {
+        auto bus = io::open_systemd(10s);
+        auto state = bus ? io::unit_state(bus->get(), unit) : tl::unexpected(bus.error());
+        bool runs = !state || (*state != "inactive" && *state != "failed");
+        return [answer, runs] { answer(runs); };
+    });
+}
+
+MirrorProcess Daemon::replicator(const std::string& module) const {
+    auto id = worker(WorkerKind::Replicator, module);
+    if (!id) return MirrorProcess::Away;
+    return connected_.at(*id).leaving ? MirrorProcess::Leaving : MirrorProcess::Connected;
 }
 
 Module* Daemon::find(const std::string& name, const Done& done) {
@@ -154,7 +179,7 @@ void Daemon::worker_fact(io::WorkerId id, const api::Fact& fact) {
 }
 
 void Daemon::worker_hello(io::WorkerId id, const api::WorkerHello& hello) {
-    connected_[id] = {hello.kind, hello.module};
+    connected_[id] = {hello.kind, hello.module, false};
     if (hello.kind == WorkerKind::Replicator) {
         auto module = modules_.find(hello.module);
         if (module != modules_.end()) module->second->replicator_up();
@@ -179,7 +204,7 @@ void Daemon::worker_gone(io::WorkerId id, const std::string& reason) {
                 unit_of(gone.kind, gone.module) + " left: " + reason + ".");
     }
     if (gone.kind != WorkerKind::Replicator) return;
-    if (module != modules_.end()) module->second->replicator_gone(reason);
+    if (module != modules_.end()) module->second->replicator_gone(reason, gone.leaving);
 }
 
 // ---- the end

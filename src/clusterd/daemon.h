@@ -43,6 +43,7 @@ class Daemon final : public Commands {
     struct Worker {
         api::WorkerKind kind;
         std::string module;
+        bool leaving = false;  // systemd was asked to stop it
     };
     struct Apply;  // one `apply` on its way
 
@@ -54,6 +55,8 @@ class Daemon final : public Commands {
     [[nodiscard]] ModuleOutside outside(const std::string& module);
     void run_replicator(const std::string& module, bool start,
                         std::function<void(std::string)> failed);
+    void ask_whether_runs(const std::string& module, std::function<void(bool)> answer);
+    [[nodiscard]] MirrorProcess replicator(const std::string& module) const;
     void worker_fact(io::WorkerId id, const api::Fact& fact);
     void worker_hello(io::WorkerId id, const api::WorkerHello& hello);
     void worker_gone(io::WorkerId id, const std::string& reason);

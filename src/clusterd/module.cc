@@ -36,6 +36,10 @@ cluster::Settings settings(const config::ModuleConfig& module, const config::Clu
     return result;
 }
 
+/// A mirror that runs says hello within its back-off.
+constexpr Duration kHelloBound = 2s;
+constexpr Duration kStopAgain = 2s;
+
 cluster::Timing timing(const config::Timing& from) {
     return {from.heartbeat, from.silent_after, from.demote_after, from.kill_bound, from.take_after};
 }
@@ -55,6 +59,7 @@ Module::Module(io::Loop& loop, RecordStore& store, config::ModuleConfig config,
       monitor_(timing(config_.timing)),
       machine_timer_(loop),
       monitor_timer_(loop),
+      mirror_timer_(loop),
       since_unix_ms_(unix_ms()) {}
 
 void Module::begin() {
@@ -97,6 +102,7 @@ void Module::command(const cluster::Event& event, Done done) {
 void Module::queue(std::vector<cluster::Effect> effects) {
     for (const auto& urgent : cluster::enqueue(effects_, std::move(effects))) execute(urgent);
     pump();
+    drop_strays();
     arm_machine();
     note_status();
 }
@@ -112,7 +118,8 @@ void Module::pump() {
 void Module::execute(const cluster::Effect& effect) {
     if (const auto* persist = std::get_if<cluster::Persist>(&effect)) {
         persisting_ = true;
-        store_.save(config_.name, persist->record, [this] {
+        store_.save(config_.name, persist->record, [this, alive = std::weak_ptr(alive_)] {
+            if (alive.expired()) return;
             persisting_ = false;
             pump();
         });
@@ -161,11 +168,35 @@ api::OpenMirror Module::open_order() const {
     return open;
 }
 
-/// A mirror that is not open yet is mounted over directories nobody uses: the units go first.
+/// A mirror that is not open yet is mounted over directories nobody uses: the units go first. But
+/// after a restart of this daemon alone it is open, and the application runs on it: its process is
+/// given the time to say so.
 void Module::open_mirror() {
     open_wanted_ = true;
     close_wanted_ = false;
-    if (replicator_connected_) return send_open();
+    switch (outside_.replicator()) {
+        case MirrorProcess::Connected:
+            return send_open();
+        case MirrorProcess::Leaving:
+            return;  // replicator_gone() goes on
+        case MirrorProcess::Away:
+            break;
+    }
+    outside_.replicator_runs([this, alive = std::weak_ptr(alive_)](bool runs) {
+        if (alive.expired() || !awaits_hello()) return;
+        if (!runs) return stop_units_first();
+        mirror_timer_.arm(io::boot_now() + kHelloBound, [this] {
+            if (awaits_hello()) stop_units_first();
+        });
+    });
+}
+
+bool Module::awaits_hello() const {
+    return open_wanted_ && machine_.phase() == cluster::Phase::Opening &&
+           outside_.replicator() == MirrorProcess::Away;
+}
+
+void Module::stop_units_first() {
     units_first_ = true;
     order(api::WorkerKind::Watchdog, api::StopUnits{config_.name, config_.units});
 }
@@ -178,37 +209,70 @@ void Module::send_open() {
 void Module::close_mirror() {
     open_wanted_ = false;
     close_wanted_ = true;
-    if (replicator_connected_) {
-        outside_.send_order(api::WorkerKind::Replicator, api::CloseMirror{});
-    } else {
-        outside_.run_replicator(true, [](const std::string&) {});
+    switch (outside_.replicator()) {
+        case MirrorProcess::Connected:
+            outside_.send_order(api::WorkerKind::Replicator, api::CloseMirror{});
+            return;
+        case MirrorProcess::Leaving:
+            return;
+        case MirrorProcess::Away:
+            return start_replicator();
     }
 }
 
+void Module::start_replicator() {
+    outside_.run_replicator(true, [this, alive = std::weak_ptr(alive_)](const std::string& why) {
+        if (!alive.expired()) step(cluster::MirrorFailed{"start-failed", why});
+    });
+}
+
+void Module::stop_replicator() {
+    outside_.run_replicator(false, [this, alive = std::weak_ptr(alive_)](const std::string& why) {
+        if (!alive.expired()) stop_failed(why);
+    });
+}
+
+void Module::stop_failed(const std::string& why) {
+    io::log(io::Level::Warning, config_.name + ": its mirror could not be stopped: " + why);
+    if (outside_.replicator() != MirrorProcess::Connected) return;
+    if (open_wanted_ && machine_.phase() == cluster::Phase::Opening) return send_open();
+    mirror_timer_.arm(io::boot_now() + kStopAgain, [this] {
+        if (stopped() && outside_.replicator() == MirrorProcess::Connected) stop_replicator();
+    });
+}
+
+/// In any other phase the machine asks for it when it may be opened: the units of a mirror that
+/// crashed have to end first.
 void Module::replicator_up() {
-    replicator_connected_ = true;
-    if (close_wanted_) {
+    auto phase = machine_.phase();
+    if (open_wanted_ && phase == cluster::Phase::Opening) return send_open();
+    bool closing = close_wanted_ && phase == cluster::Phase::Closing;
+    if (closing || phase == cluster::Phase::Stopped) {
         outside_.send_order(api::WorkerKind::Replicator, api::CloseMirror{});
-    } else if (open_wanted_) {
-        send_open();
-    } else {
-        open_wanted_ = true;  // it ran before we did: what it says of itself decides
-        send_open();
     }
 }
 
-void Module::replicator_gone(const std::string& why) {
-    if (!replicator_connected_) return;
-    replicator_connected_ = false;
-    step(cluster::MirrorFailed{"worker-gone", why});
+void Module::replicator_gone(const std::string& why, bool expected) {
+    bool opening = open_wanted_ && machine_.phase() == cluster::Phase::Opening;
+    if (!expected) step(cluster::MirrorFailed{"worker-gone", why});
+    if (opening) return open_mirror();
+    if (close_wanted_ && machine_.phase() == cluster::Phase::Closing) start_replicator();
 }
 
 void Module::worker_up(api::WorkerKind kind) {
     auto& order = kind == api::WorkerKind::Vip ? vip_order_ : watchdog_order_;
-    if (order) {
-        outside_.send_order(kind, *order);
-    } else if (kind == api::WorkerKind::Vip) {
-        outside_.send_order(kind, api::DropAddresses{config_.name});
+    if (order) outside_.send_order(kind, *order);
+}
+
+/// Addresses may be here by the order of an earlier process of ours. They go when it is known that
+/// the module is not served here; while the mirror is asked what it does, it may be served under
+/// them.
+void Module::drop_strays() {
+    auto phase = machine_.phase();
+    bool elsewhere = phase == cluster::Phase::Stopped || phase == cluster::Phase::Waiting ||
+                     phase == cluster::Phase::Rebuilding || phase == cluster::Phase::Secondary;
+    if (!vip_order_ && elsewhere) {
+        order(api::WorkerKind::Vip, api::DropAddresses{config_.name});
     }
 }
 
@@ -246,19 +310,14 @@ void Module::fact(const api::Fact& fact) {
     }
     if (std::holds_alternative<api::UnitsStopped>(fact) && units_first_) {
         units_first_ = false;
-        if (open_wanted_ && !replicator_connected_) {
-            outside_.run_replicator(true, [this](const std::string& why) {
-                step(cluster::MirrorFailed{"start-failed", why});
-            });
-        }
+        if (awaits_hello()) start_replicator();
         return;
     }
     bool closed = std::holds_alternative<api::MirrorClosed>(fact);
     if (auto event = to_event(fact)) step(*event);
     if (closed && machine_.phase() == cluster::Phase::Stopped) {
         close_wanted_ = false;
-        replicator_connected_ = false;
-        outside_.run_replicator(false, [](const std::string&) {});
+        stop_replicator();
     }
 }
 

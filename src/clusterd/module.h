@@ -2,6 +2,7 @@
 
 #include <deque>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -18,6 +19,10 @@
 
 namespace ha::clusterd {
 
+/// ha-replicatord@M as the daemon sees it. Leaving: connected, but systemd was asked to stop it, so
+/// it takes no more orders.
+enum class MirrorProcess : std::uint8_t { Away, Connected, Leaving };
+
 /// What a module needs of the daemon around it.
 struct ModuleOutside {
     /// False: not connected now; the latest report is asked for again on the next connection.
@@ -26,6 +31,10 @@ struct ModuleOutside {
     std::function<bool(api::WorkerKind, const api::Order&)> send_order;
     /// Asks systemd to start or stop ha-replicatord@M; a failure to do so comes back as text.
     std::function<void(bool start, std::function<void(std::string)> failed)> run_replicator;
+    std::function<MirrorProcess()> replicator;
+    /// Whether systemd has the process running, which then connects soon; true also when systemd
+    /// does not say.
+    std::function<void(std::function<void(bool)> answer)> replicator_runs;
     /// The view changed.
     std::function<void()> changed;
 };
@@ -48,7 +57,8 @@ class Module {
 
     void fact(const api::Fact& fact);
     void replicator_up();
-    void replicator_gone(const std::string& why);
+    /// `expected`: it was Leaving.
+    void replicator_gone(const std::string& why, bool expected);
     /// A worker that serves all modules is back: it is told again what holds.
     void worker_up(api::WorkerKind kind);
 
@@ -75,7 +85,13 @@ class Module {
     void execute_report(const cluster::Report& report);
     void open_mirror();
     void send_open();
+    [[nodiscard]] bool awaits_hello() const;
+    void stop_units_first();
     void close_mirror();
+    void start_replicator();
+    void stop_replicator();
+    void stop_failed(const std::string& why);
+    void drop_strays();
     void order(api::WorkerKind kind, api::Order order);
     void arm_machine();
     void arm_monitor();
@@ -97,15 +113,15 @@ class Module {
     cluster::Monitor monitor_;
     io::Timer machine_timer_;
     io::Timer monitor_timer_;
+    io::Timer mirror_timer_;  // for its process to say hello, or to be stopped again
 
     std::deque<cluster::Effect> effects_;
     bool persisting_ = false;
     std::optional<cluster::Report> sent_report_;
     std::optional<cluster::Report> peer_report_;
 
-    bool replicator_connected_ = false;
-    bool open_wanted_ = false;   // OpenMirror is to be sent once the replicator says hello
-    bool close_wanted_ = false;  // likewise CloseMirror
+    bool open_wanted_ = false;   // OpenMirror was the last of the two that the machine ordered
+    bool close_wanted_ = false;  // CloseMirror was
     bool units_first_ = false;   // the units are being stopped before the mirror is opened
     std::optional<api::Order> vip_order_;       // what ha-vipd shall hold, for repeating
     std::optional<api::Order> watchdog_order_;  // what ha-watchdog shall run, for repeating
@@ -113,6 +129,8 @@ class Module {
     cluster::Status shown_;
     ResyncView resync_;
     std::int64_t since_unix_ms_ = 0;
+    /// What is answered later (a save, systemd) holds it weakly: `apply` replaces a module.
+    std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
 };
 
 }  // namespace ha::clusterd

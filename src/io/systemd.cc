@@ -94,6 +94,25 @@ Result<std::string> job_of(sd_bus* bus, const std::string& unit) {
     return text;
 }
 
+Result<std::string> unit_state(sd_bus* bus, const std::string& unit) {
+    BusError error;
+    sd_bus_message* raw = nullptr;
+    int code = sd_bus_call_method(bus, kName, kManagerPath, kManager, "LoadUnit", &error.value,
+                                  &raw, "s", unit.c_str());
+    Message reply(raw);
+    const char* path = nullptr;
+    if (code >= 0) code = sd_bus_message_read(reply.get(), "o", &path);
+    char* text = nullptr;
+    if (code >= 0) {
+        code = sd_bus_get_property_string(bus, kName, path, "org.freedesktop.systemd1.Unit",
+                                          "ActiveState", &error.value, &text);
+    }
+    if (code < 0) return failed(unit.c_str(), error, code);
+    std::string state(text);
+    std::free(text);
+    return state;
+}
+
 namespace {
 
 Result<> queue_job(sd_bus* bus, const char* method, const std::string& unit) {

@@ -32,6 +32,9 @@ Result<std::string> system_state(sd_bus* bus);
 /// The kind of the job systemd has for `unit` ("start", "restart", "stop", ...); empty: none.
 Result<std::string> job_of(sd_bus* bus, const std::string& unit);
 
+/// Its ActiveState: "active", "activating" (also between two automatic restarts), "inactive", ...
+Result<std::string> unit_state(sd_bus* bus, const std::string& unit);
+
 /// Queues a job and does not wait for it; an error is systemd's refusal to queue it.
 Result<> start_unit(sd_bus* bus, const std::string& unit);
 Result<> stop_unit(sd_bus* bus, const std::string& unit);

@@ -1,0 +1,217 @@
+// One module between its machine and the daemon around it: which orders go to whom, and when.
+#include "clusterd/module.h"
+
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <filesystem>
+
+#include "io/clock.h"
+
+namespace ha::clusterd {
+namespace {
+
+using api::WorkerKind;
+using cluster::InSync;
+using cluster::Node;
+using cluster::Phase;
+
+cluster::Decision lone_decision() {
+    cluster::Decision decision;
+    decision.number = Epoch{1};
+    decision.id = {7, 7};
+    decision.primary = Node::First;
+    decision.in_sync = InSync::only(Node::First);
+    return decision;
+}
+
+class ModuleTest : public testing::Test {
+  protected:
+    void SetUp() override {
+        char name[] = "/tmp/module-test-XXXXXX";
+        directory_ = mkdtemp(name);
+        store_.emplace(loop_, directory_);
+        config_.name = "db";
+        config_.replicate = {{"/srv/db", {}}};
+        config_.units = {"db.service"};
+        cluster_.nodes = {{"node1", {"192.0.2.1"}}, {"node2", {"192.0.2.2"}}};
+        record_.wanted = true;
+        record_.module_id = {1, 2};
+        record_.chain.append({lone_decision(), true, cluster::Confirmation::Birth});
+    }
+    void TearDown() override {
+        module_.reset();
+        store_.reset();
+        std::filesystem::remove_all(directory_);
+    }
+
+    ModuleOutside outside() {
+        ModuleOutside result;
+        result.send_report = [](const cluster::Report&) { return true; };
+        result.send_order = [this](WorkerKind, const api::Order& order) {
+            orders_.push_back(order);
+            return true;
+        };
+        result.run_replicator = [this](bool start, std::function<void(std::string)> failed) {
+            runs_.push_back(start);
+            run_failed_ = std::move(failed);
+        };
+        result.replicator = [this] { return process_; };
+        result.replicator_runs = [this](std::function<void(bool)> answer) {
+            ++asked_;
+            answer(unit_runs_);
+        };
+        result.changed = [] {};
+        return result;
+    }
+    void make() {
+        module_ = std::make_unique<Module>(loop_, *store_, config_, cluster_, Node::First, record_,
+                                           Id128{9, 9}, outside());
+        module_->begin();
+    }
+    template <typename Order>
+    [[nodiscard]] int count() const {
+        int found = 0;
+        for (const auto& order : orders_) found += std::holds_alternative<Order>(order) ? 1 : 0;
+        return found;
+    }
+    void run_until(const std::function<bool()>& true_now, Duration limit = 5s) {
+        const auto began = io::boot_now();
+        while (!true_now() && io::boot_now() < began + limit)
+            EXPECT_GE(sd_event_run(loop_.raw(), 10'000), 0);
+        EXPECT_TRUE(true_now()) << "not within the limit";
+    }
+    void run_for(Duration time) {
+        run_until([until = io::boot_now() + time] { return io::boot_now() > until; });
+    }
+    void hello() {
+        process_ = MirrorProcess::Connected;
+        module_->replicator_up();
+    }
+    void gone() {
+        bool expected = process_ == MirrorProcess::Leaving;
+        process_ = MirrorProcess::Away;
+        module_->replicator_gone("it left", expected);
+    }
+    /// A mirror that serves already, as after a restart of clusterd alone.
+    void reopen_serving() {
+        make();
+        unit_runs_ = true;
+        module_->workers_ready();
+        run_until([&] { return asked_ > 0; });
+        hello();
+        api::MirrorOpened opened;
+        opened.marker = api::Marker::Valid;
+        opened.serving = true;
+        opened.term = {5, 5};
+        module_->fact(opened);
+        run_until([&] { return count<api::ServeMirror>() > 0; });
+    }
+
+    io::Loop loop_;
+    std::string directory_;
+    std::optional<RecordStore> store_;
+    config::ModuleConfig config_;
+    config::ClusterConfig cluster_;
+    cluster::Record record_;
+    MirrorProcess process_ = MirrorProcess::Away;
+    bool unit_runs_ = false;
+    int asked_ = 0;
+    std::vector<api::Order> orders_;
+    std::vector<bool> runs_;  // what systemd was asked: true is start
+    std::function<void(std::string)> run_failed_;
+    std::unique_ptr<Module> module_;
+};
+
+TEST_F(ModuleTest, ARestartOfClusterdLeavesAddressesAndUnitsAlone) {
+    make();
+    module_->worker_up(WorkerKind::Vip);
+    module_->worker_up(WorkerKind::Watchdog);
+    unit_runs_ = true;
+    module_->workers_ready();
+    run_until([&] { return asked_ > 0; });
+    run_for(500ms);  // the mirror's back-off
+    EXPECT_EQ(count<api::StopUnits>(), 0);
+    hello();
+    EXPECT_EQ(count<api::OpenMirror>(), 1);
+    run_for(2500ms);
+    EXPECT_EQ(count<api::StopUnits>(), 0);
+    EXPECT_EQ(count<api::DropAddresses>(), 0);
+}
+
+TEST_F(ModuleTest, UnitsAreStoppedBeforeAMirrorIsMounted) {
+    make();
+    module_->workers_ready();
+    run_until([&] { return count<api::StopUnits>() == 1; });
+    EXPECT_TRUE(runs_.empty());
+    module_->fact(api::UnitsStopped{"db"});
+    EXPECT_EQ(runs_, std::vector<bool>{true});
+}
+
+TEST_F(ModuleTest, AMirrorThatRunsAndNeverSaysHelloIsNotWaitedForForEver) {
+    make();
+    unit_runs_ = true;
+    module_->workers_ready();
+    run_until([&] { return count<api::StopUnits>() == 1; });
+}
+
+TEST_F(ModuleTest, AModuleThatIsNotServedHereDropsWhatAnEarlierProcessHeld) {
+    record_.wanted = false;
+    make();
+    module_->worker_up(WorkerKind::Vip);
+    EXPECT_GE(count<api::DropAddresses>(), 1);
+}
+
+TEST_F(ModuleTest, AfterACrashTheMirrorIsOpenedWhenTheUnitsAreGone) {
+    reopen_serving();
+    orders_.clear();
+    gone();
+    run_until([&] { return count<api::KillUnits>() == 1; });
+    hello();
+    EXPECT_EQ(count<api::OpenMirror>(), 0);
+    module_->fact(api::AddressesDropped{"db"});
+    module_->fact(api::UnitsGone{"db"});
+    run_until([&] { return count<api::OpenMirror>() == 1; });
+}
+
+TEST_F(ModuleTest, AProcessThatWasToldToLeaveIsGivenNoOrder) {
+    record_.wanted = false;
+    make();
+    process_ = MirrorProcess::Leaving;
+    module_->command(cluster::StartRequested{}, [](const auto&) {});
+    run_for(200ms);
+    EXPECT_EQ(count<api::OpenMirror>(), 0);
+    gone();
+    run_until([&] { return count<api::StopUnits>() == 1; });
+    module_->fact(api::UnitsStopped{"db"});
+    hello();
+    EXPECT_EQ(count<api::OpenMirror>(), 1);
+}
+
+TEST_F(ModuleTest, AProcessThatSystemdDidNotStopIsUsed) {
+    record_.wanted = false;
+    make();
+    process_ = MirrorProcess::Connected;
+    module_->replicator_up();  // a stray: closed, then stopped
+    EXPECT_EQ(count<api::CloseMirror>(), 1);
+    module_->fact(api::MirrorClosed{});
+    ASSERT_EQ(runs_, std::vector<bool>{false});
+    process_ = MirrorProcess::Leaving;
+    module_->command(cluster::StartRequested{}, [](const auto&) {});
+    run_for(200ms);
+    process_ = MirrorProcess::Connected;
+    run_failed_("no answer");
+    EXPECT_EQ(count<api::OpenMirror>(), 1);
+}
+
+TEST_F(ModuleTest, AModuleMayGoWhileItsRecordIsSaved) {
+    make();
+    module_->workers_ready();
+    module_.reset();
+    run_for(200ms);
+    EXPECT_TRUE(std::filesystem::exists(directory_ + "/db.record"));
+}
+
+}  // namespace
+}  // namespace ha::clusterd
