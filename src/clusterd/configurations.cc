@@ -122,6 +122,23 @@ std::string Configurations::plan(const Candidate& candidate) const {
     return text;
 }
 
+/// A directory that joined would carry no marker and hold nobody's copy; what is no longer excluded
+/// was never compared.
+std::string Configurations::unsupported_change(const config::ModuleConfig& installed,
+                                               const config::ModuleConfig& wanted) {
+    auto same = [](const config::ReplicatedDirectory& a, const config::ReplicatedDirectory& b) {
+        return a.path == b.path && a.exclude == b.exclude;
+    };
+    if (std::equal(installed.replicate.begin(), installed.replicate.end(), wanted.replicate.begin(),
+                   wanted.replicate.end(), same)) {
+        return "";
+    }
+    return "Module " + wanted.name +
+           " has data, and its list of mirrored directories (replicate: paths, their order, "
+           "exclude) cannot be changed in this version. It is: " +
+           joined(paths(installed)) + ". Mirror other directories by another module.";
+}
+
 Result<> Configurations::install(const Candidate& candidate, const std::string& directory) {
     const auto& module = candidate.config;
     auto made = io::make_directory(directory + "/modules", 0755);

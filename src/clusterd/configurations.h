@@ -33,6 +33,11 @@ class Configurations {
     /// What installing it would change, a line each; empty: it is installed already.
     [[nodiscard]] std::string plan(const Candidate& candidate) const;
 
+    /// What a module that has data cannot be changed in, as a sentence; empty: nothing of it
+    /// changes.
+    static std::string unsupported_change(const config::ModuleConfig& installed,
+                                          const config::ModuleConfig& wanted);
+
     /// Durable file, gate files, `systemctl daemon-reload`, and each unit seen to carry its gate.
     static Result<> install(const Candidate& candidate, const std::string& directory);
     /// After install(): it is among modules() now.

@@ -267,6 +267,10 @@ void Daemon::start(const std::string& name, bool as_source, Done done) {
                                         "The cluster is not started on this node: systemctl start "
                                         "ha-cluster.target"}));
     }
+    if (installing_.contains(name)) {
+        return done(tl::unexpected(CommandError{
+            "Busy", "The configuration of module " + name + " is being changed; try again."}));
+    }
     cluster::StartRequested event;
     event.as_source = as_source;
     module->command(event, std::move(done));

@@ -3,6 +3,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -89,8 +90,9 @@ class Daemon final : public Commands {
     void serve_check(const ControlRequest& request);
     void serve_install(const ControlRequest& request);
     void install_here(const Candidate& candidate, std::function<void(Result<>)> done);
-    [[nodiscard]] std::string obstacle(const Candidate& candidate) const;
+    [[nodiscard]] std::optional<CommandError> obstacle(const Candidate& candidate) const;
     void reply(std::uint64_t id, const Result<>& result, const char* code);
+    void refuse(std::uint64_t id, const CommandError& why);
 
     io::Loop& loop_;
     Configurations configurations_;
@@ -107,6 +109,7 @@ class Daemon final : public Commands {
     /// The peer's last word on each module, also on one that is not installed here yet. At most 32.
     std::map<std::string, cluster::Report> last_reports_;
     bool workers_were_ready_ = false;
+    std::set<std::string> installing_;  // modules whose new files are being installed
 
     std::unique_ptr<io::TlsListener> listener_;
     std::unique_ptr<PeerLink> link_;

@@ -19,14 +19,26 @@ struct Daemon::Apply {
     }
 };
 
-/// Why a changed module cannot be installed now; empty: it can.
-std::string Daemon::obstacle(const Candidate& candidate) const {
-    auto running = modules_.find(candidate.config.name);
-    if (running == modules_.end() || running->second->stopped()) return "";
-    return "Module " + candidate.config.name +
-           " is running; a change of its configuration takes a "
-           "stop on both nodes first: hamirrorctl stop " +
-           candidate.config.name + " --all";
+/// Why a changed module cannot be installed now, if so.
+std::optional<CommandError> Daemon::obstacle(const Candidate& candidate) const {
+    const auto& name = candidate.config.name;
+    if (installing_.contains(name)) {
+        return CommandError{"Busy", "Module " + name + " is being changed already."};
+    }
+    auto known = modules_.find(name);
+    if (known == modules_.end()) return std::nullopt;
+    const Module& module = *known->second;
+    if (!module.stopped()) {
+        return CommandError{"ModuleRunning",
+                            "Module " + name +
+                                " is running; a change of its configuration takes a "
+                                "stop on both nodes first: hamirrorctl stop " +
+                                name + " --all"};
+    }
+    if (module.machine().record().chain.empty()) return std::nullopt;
+    auto unsupported = Configurations::unsupported_change(module.config(), candidate.config);
+    if (unsupported.empty()) return std::nullopt;
+    return CommandError{"Invalid", unsupported};
 }
 
 void Daemon::apply(const std::string& yaml, const std::string& file_name, bool dry_run,
@@ -43,8 +55,8 @@ void Daemon::apply(const std::string& yaml, const std::string& file_name, bool d
     apply->candidate = *candidate;
     apply->plan = configurations_.plan(apply->candidate);
     if (apply->plan.empty()) return apply->done(std::string("nothing to change\n"));
-    std::string in_the_way = obstacle(apply->candidate);
-    if (!in_the_way.empty()) return apply->refuse("ModuleRunning", in_the_way);
+    auto in_the_way = obstacle(apply->candidate);
+    if (in_the_way) return apply->refuse(in_the_way->code.c_str(), in_the_way->text);
     background_.run([this, apply]() -> std::function<void()> {
         std::string missing = Configurations::missing(apply->candidate, apply->file);
         return [this, apply, missing] {
@@ -93,10 +105,22 @@ void Daemon::apply_installed(std::shared_ptr<Apply> apply) {
     });
 }
 
+/// Meanwhile the module cannot be started: the object that runs would be replaced.
 void Daemon::install_here(const Candidate& candidate, std::function<void(Result<>)> done) {
+    // Another `apply` may have been quicker while this one asked the other node.
+    if (auto in_the_way = obstacle(candidate)) return done(fail(in_the_way->text));
+    installing_.insert(candidate.config.name);
     background_.run([this, candidate, done]() -> std::function<void()> {
         auto installed = Configurations::install(candidate, io::kConfigDirectory);
         return [this, candidate, done, installed]() mutable {
+            installing_.erase(candidate.config.name);
+            auto in_the_way = obstacle(candidate);
+            if (installed && in_the_way) {
+                installed = fail(
+                    "the files are installed and hold from the next start of "
+                    "ha-clusterd: " +
+                    in_the_way->text);
+            }
             if (installed) {
                 configurations_.adopt(candidate);
                 io::log(io::Level::Notice, api::message::kConfigurationApplied,
@@ -121,13 +145,17 @@ void Daemon::reply(std::uint64_t id, const Result<>& result, const char* code) {
     link_->send(answer);
 }
 
+void Daemon::refuse(std::uint64_t id, const CommandError& why) {
+    link_->send(ControlReply{id, false, why.code, why.text});
+}
+
 void Daemon::serve_check(const ControlRequest& request) {
     auto candidate = configurations_.read(request.text, request.name);
     if (!candidate) {
         return reply(request.id, fail(candidate.error().text), "Invalid");
     }
-    std::string in_the_way = obstacle(*candidate);
-    if (!in_the_way.empty()) return reply(request.id, fail(in_the_way), "ModuleRunning");
+    auto in_the_way = obstacle(*candidate);
+    if (in_the_way) return refuse(request.id, *in_the_way);
     background_.run([this, candidate = *candidate, request]() -> std::function<void()> {
         std::string missing = Configurations::missing(candidate, request.name);
         return [this, request, missing] {
@@ -141,8 +169,8 @@ void Daemon::serve_install(const ControlRequest& request) {
     if (!candidate) {
         return reply(request.id, fail(candidate.error().text), "Invalid");
     }
-    std::string in_the_way = obstacle(*candidate);
-    if (!in_the_way.empty()) return reply(request.id, fail(in_the_way), "ModuleRunning");
+    auto in_the_way = obstacle(*candidate);
+    if (in_the_way) return refuse(request.id, *in_the_way);
     install_here(*candidate, [this, id = request.id](const Result<>& installed) {
         reply(id, installed, "InstallFailed");
     });

@@ -1,0 +1,29 @@
+#include "clusterd/configurations.h"
+
+#include <gtest/gtest.h>
+
+namespace ha::clusterd {
+namespace {
+
+TEST(Configurations, AModuleWithDataKeepsItsDirectories) {
+    config::ModuleConfig installed;
+    installed.name = "db";
+    installed.replicate = {{"/srv/db", {"**/tmp/**"}}};
+    auto wanted = installed;
+    wanted.virtual_ips = {"192.0.2.10/24"};
+    wanted.units = {"db.service"};
+    EXPECT_EQ(Configurations::unsupported_change(installed, wanted), "");
+
+    wanted.replicate.push_back({"/srv/more", {}});
+    EXPECT_NE(Configurations::unsupported_change(installed, wanted).find("/srv/db"),
+              std::string::npos);
+    wanted = installed;
+    wanted.replicate[0].path = "/srv/other";
+    EXPECT_NE(Configurations::unsupported_change(installed, wanted), "");
+    wanted = installed;
+    wanted.replicate[0].exclude.clear();
+    EXPECT_NE(Configurations::unsupported_change(installed, wanted), "");
+}
+
+}  // namespace
+}  // namespace ha::clusterd
