@@ -85,7 +85,7 @@ void Heartbeat::send(std::span<const std::byte> payload) {
 }
 
 void Heartbeat::receive(std::size_t network) {
-    std::byte buffer[2048];
+    std::byte buffer[kMaxHeartbeatPayload + 128];
     auto alive = alive_;  // a callback may destroy this
     for (int i = 0; i < kDatagramsPerTurn && *alive; ++i) {
         SocketAddress from;

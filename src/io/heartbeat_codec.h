@@ -17,7 +17,7 @@
 
 namespace ha::io {
 
-inline constexpr std::size_t kMaxHeartbeatPayload = 1024;
+inline constexpr std::size_t kMaxHeartbeatPayload = 4096;
 
 /// Both directions of one control session, taken from its TLS exporter: both ends of one session
 /// get the same two keys, and nobody else does.

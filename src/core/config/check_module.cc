@@ -254,8 +254,15 @@ std::vector<Problem> check(const ModuleConfig& module, const ClusterConfig& clus
 std::vector<Problem> check_against(const ModuleConfig& module,
                                    const std::vector<ModuleConfig>& others) {
     Problems out;
+    std::size_t count = 0;
     for (const auto& other : others) {
-        if (other.name != module.name) collide(module, other, out);
+        if (other.name == module.name) continue;
+        ++count;
+        collide(module, other, out);
+    }
+    if (count >= kMaxModules) {
+        out.push_back(
+            {"module", "a pair of nodes has at most " + std::to_string(kMaxModules) + " modules"});
     }
     return out;
 }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -23,6 +24,9 @@ struct ClusterConfig {
     /// TCP for control, UDP for heartbeats.
     std::uint16_t control_port = 7400;
 };
+
+/// On one pair. A heartbeat names them all.
+inline constexpr std::size_t kMaxModules = 32;
 
 /// Modules' ports are assigned from here.
 inline constexpr std::uint16_t kFirstModulePort = 7410;
