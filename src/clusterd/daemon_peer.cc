@@ -51,6 +51,9 @@ Result<> Daemon::listen() {
         auto port = listener_->listen(address, cluster.control_port);
         if (!port) return tl::unexpected(port.error());
     }
+    if (cluster.nodes.size() == 2) {
+        listener_->keep_room_for(cluster.nodes[1 - static_cast<std::size_t>(self_)].addresses);
+    }
     return {};
 }
 

@@ -2,6 +2,7 @@
 #include <sys/epoll.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 
@@ -25,6 +26,12 @@ std::uint16_t bound_port(int fd) {
 struct TlsListener::Socket {
     Fd fd;
     Watch watch;
+};
+
+struct TlsListener::Handshake {
+    std::unique_ptr<TlsStream> stream;
+    SocketAddress from;
+    bool expected = false;
 };
 
 TlsListener::TlsListener(Loop& loop, TlsContext context, Callbacks callbacks)
@@ -60,17 +67,41 @@ Result<std::uint16_t> TlsListener::listen(const std::string& address, std::uint1
 
 void TlsListener::accept_all(int listening) {
     for (;;) {
-        Fd fd(accept4(listening, nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
+        SocketAddress from;
+        from.size = sizeof from.storage;
+        Fd fd(accept4(listening, reinterpret_cast<sockaddr*>(&from.storage), &from.size,
+                      SOCK_CLOEXEC | SOCK_NONBLOCK));
         if (!fd) return;
-        if (handshakes_.size() < kMaxHandshakes) adopt(std::move(fd));
+        if (has_room_for(from)) adopt(std::move(fd), from);
     }
 }
 
-void TlsListener::adopt(Fd fd) {
-    auto slot = handshakes_.insert(handshakes_.end(), nullptr);
+void TlsListener::keep_room_for(const std::vector<std::string>& addresses) {
+    for (const auto& address : addresses) {
+        if (auto host = SocketAddress::make(address, 0)) expected_.push_back(*host);
+    }
+}
+
+/// One host cannot take all the places, and strangers none of those kept free.
+bool TlsListener::has_room_for(const SocketAddress& from) const {
+    auto same = [&](const auto& other) { return from.same_host(other); };
+    auto count = [&](auto pick) {
+        return static_cast<std::size_t>(
+            std::count_if(handshakes_.begin(), handshakes_.end(), pick));
+    };
+    if (count([&](const Handshake& one) { return same(one.from); }) >= kMaxHandshakesOfHost)
+        return false;
+    if (std::any_of(expected_.begin(), expected_.end(), same)) return true;
+    return count([](const Handshake& one) { return !one.expected; }) < kMaxHandshakes;
+}
+
+void TlsListener::adopt(Fd fd, const SocketAddress& from) {
+    bool expected = std::any_of(expected_.begin(), expected_.end(),
+                                [&](const auto& host) { return from.same_host(host); });
+    auto slot = handshakes_.insert(handshakes_.end(), Handshake{nullptr, from, expected});
     TlsStream::Callbacks callbacks;
     callbacks.on_ready = [this, slot] {
-        auto stream = std::move(*slot);
+        auto stream = std::move(slot->stream);
         handshakes_.erase(slot);
         stream->set_callbacks({});
         callbacks_.on_stream(std::move(stream));
@@ -79,7 +110,8 @@ void TlsListener::adopt(Fd fd) {
         handshakes_.erase(slot);
         if (callbacks_.on_failed) callbacks_.on_failed(std::move(reason));
     };
-    *slot = TlsStream::accept(loop_, context_, std::move(fd), std::nullopt, std::move(callbacks));
+    slot->stream =
+        TlsStream::accept(loop_, context_, std::move(fd), std::nullopt, std::move(callbacks));
 }
 
 }  // namespace ha::io

@@ -13,6 +13,7 @@
 #include "base/time.h"
 #include "io/fd.h"
 #include "io/loop.h"
+#include "io/socket_address.h"
 #include "io/tls.h"
 
 // Frames over TLS on the loop: u32 length, little endian, then that many bytes (docs/formats.md,
@@ -29,6 +30,8 @@ inline constexpr Duration kHandshakeTimeout = 3s;
 inline constexpr Duration kControlDeadAfter = 4s;
 /// Connections in their handshake; more are closed at once.
 inline constexpr std::size_t kMaxHandshakes = 16;
+/// And of one host.
+inline constexpr std::size_t kMaxHandshakesOfHost = 4;
 
 class TlsStream {
   public:
@@ -108,17 +111,22 @@ class TlsListener {
     /// Once for each of our addresses; works before the address is configured (IP_FREEBIND).
     /// The port that was bound: `port`, or one of the system's choice if that is 0.
     Result<std::uint16_t> listen(const std::string& address, std::uint16_t port);
+    /// Hosts that get through however many handshakes others keep open.
+    void keep_room_for(const std::vector<std::string>& addresses);
 
   private:
     struct Socket;
+    struct Handshake;
     void accept_all(int fd);
-    void adopt(Fd fd);
+    [[nodiscard]] bool has_room_for(const SocketAddress& from) const;
+    void adopt(Fd fd, const SocketAddress& from);
 
     Loop& loop_;
     TlsContext context_;
     Callbacks callbacks_;
     std::list<std::unique_ptr<Socket>> sockets_;
-    std::list<std::unique_ptr<TlsStream>> handshakes_;
+    std::vector<SocketAddress> expected_;
+    std::list<Handshake> handshakes_;
 };
 
 }  // namespace ha::io

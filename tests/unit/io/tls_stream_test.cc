@@ -147,13 +147,20 @@ TEST_F(TlsStreams, NobodyThereIsToldAndTheStreamMayGoInItsCallback) {
     EXPECT_EQ(seen_.back(), "cannot reach 127.0.0.1 port 1: Connection refused");
 }
 
+/// TCP only: what a port scanner, or somebody who means harm, leaves behind.
+Fd silent_connection(const std::string& from, std::uint16_t port) {
+    auto local = SocketAddress::make(from, 0).value();
+    auto remote = SocketAddress::make("127.0.0.1", port).value();
+    Fd fd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    EXPECT_EQ(::bind(fd.get(), local.get(), local.size), 0);
+    EXPECT_EQ(::connect(fd.get(), remote.get(), remote.size), 0);
+    return fd;
+}
+
 TEST_F(TlsStreams, ASilentClientIsClosedAndManyDoNotPileUp) {
-    auto where = SocketAddress::make("127.0.0.1", port_).value();
     std::vector<Fd> silent;
-    for (std::size_t i = 0; i < kMaxHandshakes + 5; ++i) {
-        silent.emplace_back(socket(AF_INET, SOCK_STREAM, 0));
-        ASSERT_EQ(connect(silent.back().get(), where.get(), where.size), 0);
-    }
+    for (std::size_t i = 0; i < kMaxHandshakes + 5; ++i)
+        silent.push_back(silent_connection("127.0.0." + std::to_string(10 + i), port_));
     Timer end(loop_);
     auto begin = boot_now();
     end.arm(begin + kHandshakeTimeout + 200ms, [&] { loop_.stop(); });
@@ -171,6 +178,26 @@ TEST_F(TlsStreams, PlainTextIsClosedAtOnce) {
     end.arm(boot_now() + 100ms, [&] { loop_.stop(); });
     run();
     EXPECT_EQ(seen_.size(), 1U);
+}
+
+TEST_F(TlsStreams, OneHostDoesNotTakeAllTheHandshakes) {
+    std::vector<Fd> idle;
+    for (int i = 0; i < 64; ++i) idle.push_back(silent_connection("127.0.0.9", port_));
+    client_ = TlsStream::connect(loop_, at_b_, target(a_.fingerprint()),
+                                 {[this] { loop_.stop(); }, {}, stop_with("closed: ")});
+    run();
+    EXPECT_TRUE(seen_.empty()) << seen_.back();
+}
+
+TEST_F(TlsStreams, ThePeerGetsThroughACrowdOfStrangers) {
+    listener_.keep_room_for({"127.0.0.1"});
+    std::vector<Fd> idle;
+    for (int i = 0; i < 64; ++i)
+        idle.push_back(silent_connection("127.0.0." + std::to_string(10 + i), port_));
+    client_ = TlsStream::connect(loop_, at_b_, target(a_.fingerprint()),
+                                 {[this] { loop_.stop(); }, {}, stop_with("closed: ")});
+    run();
+    EXPECT_TRUE(seen_.empty()) << seen_.back();
 }
 
 }  // namespace
