@@ -30,6 +30,8 @@ Result<cluster::Record> RecordStore::load(const std::string& module) const {
     }
     auto record = cluster::decode_record(**content);
     if (!record) return fail(path(module) + ": " + record.error().text);
+    auto settled = io::settle_durable(path(module));
+    if (!settled) return tl::unexpected(settled.error());
     return record;
 }
 

@@ -94,6 +94,24 @@ Result<> write_durable(const std::string& path, std::span<const std::byte> conte
     return sync_directory(directory_of(path));
 }
 
+Result<> make_directories_durable(const std::string& path, mode_t mode) {
+    const std::string above = directory_of(path);
+    struct stat attributes {};
+    if (::stat(above.c_str(), &attributes) != 0) {
+        if (auto made = make_directories_durable(above, 0755); !made) return made;
+    }
+    if (::mkdir(path.c_str(), mode) != 0 && errno != EEXIST)
+        return failed("cannot create", path, errno);
+    return sync_directory(above);
+}
+
+Result<> settle_durable(const std::string& path) {
+    Fd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
+    if (!fd) return failed("cannot open", path, errno);
+    if (::fsync(fd.get()) != 0) return failed("cannot make durable", path, errno);
+    return sync_directory(directory_of(path));
+}
+
 Result<std::optional<std::vector<std::byte>>> read_durable(const std::string& path,
                                                            std::size_t limit) {
     Fd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <sys/types.h>
+
 #include <cstddef>
 #include <optional>
 #include <span>
@@ -26,6 +28,15 @@ Result<> write_durable(const std::string& path, std::span<const std::byte> conte
 /// `limit` bytes.
 Result<std::optional<std::vector<std::byte>>> read_durable(const std::string& path,
                                                            std::size_t limit);
+
+/// What read_durable() gave is durable when this returns success. A writer that crashed between
+/// rename and fsync left what a power loss takes back: whoever acts on what it read calls this
+/// first.
+Result<> settle_durable(const std::string& path);
+
+/// Makes the directory `path` and the missing ones above it; all their names are durable when it
+/// returns success, also those an earlier call made before a crash.
+Result<> make_directories_durable(const std::string& path, mode_t mode);
 
 /// fsync(2) of the directory `path`, so that the names in it are durable.
 Result<> sync_directory(const std::string& path);

@@ -172,9 +172,8 @@ std::vector<std::string> salvage_units(std::string_view text) {
 
 Result<> write_gate(const Gate& gate, const std::string& directory) {
     if (auto sound = parse_gate(format_gate(gate)); !sound) return tl::unexpected(sound.error());
-    std::error_code error;
-    fs::create_directories(directory, error);
-    if (error) return fail("cannot create " + directory + ": " + error.message(), error.value());
+    // A gate whose directory a power loss takes away is no gate.
+    if (auto made = make_directories_durable(directory, 0755); !made) return made;
 
     const auto stem = directory + "/" + gate.module;
     Gate ever = gate;

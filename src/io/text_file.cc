@@ -46,14 +46,11 @@ Result<> write_text_durable(const std::string& path, std::string_view text, mode
 }
 
 Result<> make_directory(const std::string& path, mode_t mode) {
-    std::error_code code;
-    std::filesystem::create_directories(std::filesystem::path(path).parent_path(), code);
-    if (code) return fail("cannot create " + path + ": " + code.message(), code.value());
-    if (mkdir(path.c_str(), mode) == 0) {
-        if (chmod(path.c_str(), mode) != 0) return failed("set the mode of", path);
-    } else if (errno != EEXIST) {
-        return failed("create", path);
-    }
+    struct stat attributes {};
+    const bool fresh = stat(path.c_str(), &attributes) != 0;
+    auto made = make_directories_durable(path, mode);
+    if (!made) return made;
+    if (fresh && chmod(path.c_str(), mode) != 0) return failed("set the mode of", path);
     return {};
 }
 

@@ -23,8 +23,8 @@ Store::Store(std::string path, const State& state)
     : path_(std::move(path)), state_(state), counter_(state.id_bound) {}
 
 Result<std::unique_ptr<Store>> Store::open(const std::string& directory) {
-    if (::mkdir(directory.c_str(), 0700) != 0 && errno != EEXIST)
-        return fail("cannot make " + directory + ": " + std::strerror(errno), errno);
+    if (auto made = io::make_directories_durable(directory, 0700); !made)
+        return tl::unexpected(made.error());
     const std::string path = directory + "/state";
     auto state = load(path);
     if (!state) return tl::unexpected(state.error());
@@ -48,6 +48,7 @@ Result<Store::State> Store::load(const std::string& path) {
     state.stamps.next = reader.u64();
     state.sealed_floor = Epoch{reader.u64()};
     if (!reader.done()) return fail(path + " is damaged: wrong length", EBADMSG);
+    if (auto settled = io::settle_durable(path); !settled) return tl::unexpected(settled.error());
     return state;
 }
 

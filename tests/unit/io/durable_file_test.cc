@@ -84,5 +84,24 @@ TEST_F(DurableFile, AFailedWriteKeepsTheOldContent) {
     EXPECT_EQ(read_durable(path_, 100).value(), content());
 }
 
+TEST_F(DurableFile, WhatWasReadIsSettledBeforeItIsActedUpon) {
+    EXPECT_FALSE(settle_durable(path_));
+    ASSERT_TRUE(write_durable(path_, content()));
+    EXPECT_TRUE(settle_durable(path_));
+}
+
+TEST_F(DurableFile, DirectoriesAreMadeWithThoseAbove) {
+    const std::string deep = folder_ + "/a/b/c";
+    ASSERT_TRUE(make_directories_durable(deep, 0700));
+    ASSERT_TRUE(make_directories_durable(deep, 0700));
+    struct stat attributes {};
+    ASSERT_EQ(::stat(deep.c_str(), &attributes), 0);
+    EXPECT_EQ(attributes.st_mode & 0777U, 0700U);
+    ASSERT_EQ(::stat((folder_ + "/a").c_str(), &attributes), 0);
+    EXPECT_EQ(attributes.st_mode & 0777U, 0755U);
+    std::ofstream(path_).flush();
+    EXPECT_FALSE(make_directories_durable(path_ + "/below", 0700));
+}
+
 }  // namespace
 }  // namespace ha::io
