@@ -6,6 +6,7 @@
 #include <fstream>
 
 #include "clusterd/translate.h"
+#include "core/config/rules.h"
 #include "io/boot_id.h"
 #include "io/clock.h"
 #include "io/log.h"
@@ -32,6 +33,7 @@ cluster::Settings settings(const config::ModuleConfig& module, const config::Clu
         module.policy == config::Policy::Safe ? cluster::Policy::Safe : cluster::Policy::Available;
     result.automatic_failover = module.failover.automatic;
     result.restart_budget = module.failover.restarts.count;
+    result.rules = config::rules_digest(module);
     result.proposal_bound = module.timing.take_after;
     return result;
 }

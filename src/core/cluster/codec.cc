@@ -160,6 +160,7 @@ std::vector<std::byte> encode(const Report& report) {
     out.u8(report.keeps_copy ? 1 : 0);
     out.u8(report.restarts_spent ? 1 : 0);
     out.u8(report.swap_wanted ? 1 : 0);
+    out.u64(report.rules);
     out.text(report.state);
     out.text(report.readiness);
     out.text(report.reason_code);
@@ -193,6 +194,7 @@ Result<Report> decode_report(std::span<const std::byte> bytes) {
     report.keeps_copy = in.flag();
     report.restarts_spent = in.flag();
     report.swap_wanted = in.flag();
+    report.rules = in.raw().u64();
     report.state = in.raw().text(kMaxText);
     report.readiness = in.raw().text(kMaxText);
     report.reason_code = in.raw().text(kMaxText);

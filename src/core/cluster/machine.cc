@@ -488,6 +488,7 @@ Report Machine::make_report() const {
     report.keeps_copy = keeps_copy_;
     report.restarts_spent = record_.restarts >= settings_.restart_budget;
     report.swap_wanted = swap_wanted_ && phase_ == Phase::Secondary;
+    report.rules = settings_.rules;
     Status now = status();
     report.state = name(now.state);
     report.readiness = name(now.readiness);

@@ -49,6 +49,7 @@ struct Settings {
     Policy policy = Policy::Available;
     bool automatic_failover = true;
     std::uint32_t restart_budget = 3;
+    std::uint64_t rules = 0;  // Report::rules of this node
     Duration boot_wait = 30s;
     Duration stop_hold = 10s;
     Duration proposal_bound = 2200ms;  // a peer that is heard and answers no proposal for this long

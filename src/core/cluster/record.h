@@ -67,6 +67,7 @@ struct Report {
                                   // as the sender of that decision serves
     bool restarts_spent = false;  // the application may not be handed over to it
     bool swap_wanted = false;     // an operator on the secondary asked for a swap
+    std::uint64_t rules = 0;      // digest of the configuration it decides by (core/config/rules.h)
     std::string state;            // for people, as `status` shows it
     std::string readiness;
     std::string reason_code;

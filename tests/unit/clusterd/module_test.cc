@@ -7,6 +7,7 @@
 #include <cstdlib>
 #include <filesystem>
 
+#include "core/config/rules.h"
 #include "io/clock.h"
 
 namespace ha::clusterd {
@@ -48,7 +49,10 @@ class ModuleTest : public testing::Test {
 
     ModuleOutside outside() {
         ModuleOutside result;
-        result.send_report = [](const cluster::Report&) { return true; };
+        result.send_report = [this](const cluster::Report& report) {
+            reports_.push_back(report);
+            return true;
+        };
         result.send_order = [this](WorkerKind, const api::Order& order) {
             orders_.push_back(order);
             return true;
@@ -119,6 +123,7 @@ class ModuleTest : public testing::Test {
     bool unit_runs_ = false;
     int asked_ = 0;
     std::vector<api::Order> orders_;
+    std::vector<cluster::Report> reports_;
     std::vector<bool> runs_;  // what systemd was asked: true is start
     std::function<void(std::string)> run_failed_;
     std::unique_ptr<Module> module_;
@@ -138,6 +143,12 @@ TEST_F(ModuleTest, ARestartOfClusterdLeavesAddressesAndUnitsAlone) {
     run_for(2500ms);
     EXPECT_EQ(count<api::StopUnits>(), 0);
     EXPECT_EQ(count<api::DropAddresses>(), 0);
+}
+
+TEST_F(ModuleTest, TheOtherNodeIsToldByWhichRulesThisOneDecides) {
+    make();
+    ASSERT_FALSE(reports_.empty());
+    EXPECT_EQ(reports_.back().rules, config::rules_digest(config_));
 }
 
 TEST_F(ModuleTest, UnitsAreStoppedBeforeAMirrorIsMounted) {

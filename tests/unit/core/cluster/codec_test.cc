@@ -38,6 +38,7 @@ Report sample_report() {
     report.activity = Activity::Serving;
     report.term = Id128{4, 4};
     report.proposal = report.chain.head().decision;
+    report.rules = 0x123456789abcdefULL;
     report.state = "primary";
     report.reason = "because";
     return report;
