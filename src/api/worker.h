@@ -107,8 +107,12 @@ struct AllowAcknowledge {
 struct FailHeld {};
 /// Neither role: modifications wait, no frames are accepted. Used before a role is known again.
 struct HoldMirror {};
-/// Unmount (bounded), make durable, forget the role. Answer: MirrorClosed.
-struct CloseMirror {};
+/// Unmount (bounded), make durable, forget the role. Answer: MirrorClosed. `together`: both nodes
+/// stop with identical copies (R13); what the trees look like is noted, for MirrorOpened to
+/// compare.
+struct CloseMirror {
+    bool together = false;
+};
 
 // ---- facts from ha-replicatord@M
 // ------------------------------------------------------------------
@@ -122,6 +126,10 @@ struct MirrorOpened {
     bool following = false;  // in sync, not as a resync target
     Id128 term;
     Id128 decision;
+    /// A common stop left its note, and nothing has served or followed since: the trees were
+    /// compared with it. Without a note nothing was compared, and `untouched` says nothing.
+    bool compared = false;
+    bool untouched = true;  // false: somebody changed something in between, or it cannot be told
 };
 struct MirrorFailed {
     std::string code;  // stable: mount-failed, data-missing, disk-full, io-error, ...

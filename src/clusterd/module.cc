@@ -208,12 +208,19 @@ void Module::send_open() {
     outside_.send_order(api::WorkerKind::Replicator, open_order());
 }
 
+api::CloseMirror Module::close_order() const {
+    const auto& record = machine_.record();
+    bool together =
+        !record.chain.empty() && record.stopped_together == record.chain.head().decision.id;
+    return {together};
+}
+
 void Module::close_mirror() {
     open_wanted_ = false;
     close_wanted_ = true;
     switch (outside_.replicator()) {
         case MirrorProcess::Connected:
-            outside_.send_order(api::WorkerKind::Replicator, api::CloseMirror{});
+            outside_.send_order(api::WorkerKind::Replicator, close_order());
             return;
         case MirrorProcess::Leaving:
             return;
@@ -250,7 +257,7 @@ void Module::replicator_up() {
     if (open_wanted_ && phase == cluster::Phase::Opening) return send_open();
     bool closing = close_wanted_ && phase == cluster::Phase::Closing;
     if (closing || phase == cluster::Phase::Stopped) {
-        outside_.send_order(api::WorkerKind::Replicator, api::CloseMirror{});
+        outside_.send_order(api::WorkerKind::Replicator, close_order());
     }
 }
 

@@ -101,6 +101,7 @@ class Module {
     void write_status_file();
     void log_tell(const cluster::Tell& tell);
     [[nodiscard]] api::OpenMirror open_order() const;
+    [[nodiscard]] api::CloseMirror close_order() const;
     [[nodiscard]] std::string names(const std::vector<std::string>& list) const;
 
     io::Loop& loop_;

@@ -98,7 +98,9 @@ struct ToEvent {
                                      f.detail,
                                      f.serving,
                                      f.following,
-                                     f.term};
+                                     f.term,
+                                     f.compared,
+                                     f.untouched};
     }
     Answer operator()(const api::MirrorFailed& f) const {
         return cluster::MirrorFailed{f.code, f.text};

@@ -67,10 +67,11 @@ HA_WIRE_0(ResumeMirror)
 HA_WIRE(AllowAcknowledge, v("decision", m.decision))
 HA_WIRE_0(FailHeld)
 HA_WIRE_0(HoldMirror)
-HA_WIRE_0(CloseMirror)
+HA_WIRE(CloseMirror, v("together", m.together))
 
 HA_WIRE(MirrorOpened, v("marker", m.marker), v("detail", m.detail), v("serving", m.serving),
-        v("following", m.following), v("term", m.term), v("decision", m.decision))
+        v("following", m.following), v("term", m.term), v("decision", m.decision),
+        v("compared", m.compared), v("untouched", m.untouched))
 HA_WIRE(MirrorFailed, v("code", m.code), v("text", m.text))
 HA_WIRE(MirrorServing, v("term", m.term), v("decision", m.decision))
 HA_WIRE(MirrorFollowing, v("term", m.term))

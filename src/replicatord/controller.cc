@@ -7,6 +7,7 @@
 #include "io/boot_id.h"
 #include "io/log.h"
 #include "io/text_file.h"
+#include "replicatord/fingerprint.h"
 #include "replicatord/fuse/mounts.h"
 #include "replicatord/marker.h"
 #include "replicatord/orphans.h"
@@ -123,7 +124,8 @@ void Controller::failed(const char* code, const Error& error) {
 
 void Controller::execute(const api::Order& order) {
     if (const auto* open_order = std::get_if<api::OpenMirror>(&order)) return open(*open_order);
-    if (std::holds_alternative<api::CloseMirror>(order)) return close_mirror();
+    if (const auto* close_order = std::get_if<api::CloseMirror>(&order))
+        return close_mirror(*close_order);
     if (!mirror_) {
         return io::log(io::Level::Warning, "An order came before the mirror was opened; ignored.");
     }
@@ -164,6 +166,7 @@ void Controller::open(const api::OpenMirror& order) {
         demolish();
         return failed("mount-failed", built.error());
     }
+    compare_trees();
     io::log(io::Level::Notice, api::message::kMirrorMounted, {{"HAMIRROR_MODULE", module_}},
             module_ + ": mounted over its directories.");
     tell(opened());
@@ -207,6 +210,8 @@ api::MirrorOpened Controller::opened() const {
     fact.following = role_ == Role::Following;
     fact.term = term_;
     fact.decision = decision_;
+    fact.compared = compared_;
+    fact.untouched = untouched_;
     std::size_t valid = 0;
     std::size_t absent = 0;
     const Tree& tree = files_->tree();
@@ -266,6 +271,8 @@ void Controller::abandon() {
 }
 
 void Controller::forget() {
+    compared_ = false;
+    untouched_ = true;
     mirror_.reset();
     journal_.become(nullptr);
     dialer_.reset();
@@ -278,8 +285,48 @@ void Controller::forget() {
     decision_ = Id128{};
 }
 
-void Controller::close_mirror() {
+/// The application is stopped, and nothing reaches the trees but by us: they are as they will be
+/// found, if nobody changes them. A note that is there still stays: neither role came in between.
+void Controller::note_trees() {
+    KeptFingerprint note(kStoreDirectory + module_);
+    if (note.exists()) return;
+    mirror_->hold();
+    end_waiting();
+    auto taken = take_fingerprint(files_->tree());
+    std::optional<Fingerprint> found;
+    if (taken) found = *taken;
+    auto written = note.write(found);
+    if (taken && written) return;
+    io::log(io::Level::Warning, module_ + ": what the directories look like could not be noted (" +
+                                    (taken ? written.error() : taken.error()).text +
+                                    "); the next start may take them for changed and copy.");
+}
+
+/// After the mount, through which nothing is changed before a role is ordered.
+void Controller::compare_trees() {
+    KeptFingerprint note(kStoreDirectory + module_);
+    compared_ = note.exists();
+    untouched_ = true;
+    if (!compared_) return;
+    auto noted = note.read();
+    auto found = noted ? take_fingerprint(files_->tree()) : fail(noted.error().text);
+    untouched_ = found && *noted && **noted == *found;
+    if (untouched_) return;
+    io::log(io::Level::Warning,
+            module_ + ": the directories are not as the common stop of both nodes left them" +
+                (found ? "." : ": " + found.error().text));
+}
+
+/// Durably, before the first change that it does not know of.
+Result<> Controller::forget_note() {
+    compared_ = false;
+    untouched_ = true;
+    return KeptFingerprint(kStoreDirectory + module_).remove();
+}
+
+void Controller::close_mirror(const api::CloseMirror& order) {
     bool was_open = mirror_ != nullptr;
+    if (was_open && order.together) note_trees();
     demolish();
     if (was_open) {
         io::log(io::Level::Notice, api::message::kMirrorUnmounted, {{"HAMIRROR_MODULE", module_}},
@@ -309,7 +356,7 @@ Result<> Controller::change_role(replicatord::Role role) {
 }
 
 void Controller::serve(const api::ServeMirror& order) {
-    auto begun = begin_serving(order);
+    auto begun = forget_note().and_then([&] { return begin_serving(order); });
     if (!begun) return failed("io-error", begun.error());
     tell(api::MirrorServing{order.term, order.decision});
 }
@@ -365,7 +412,7 @@ void Controller::sweep() {
 }
 
 void Controller::follow(const api::FollowMirror& order) {
-    auto begun = begin_following(order);
+    auto begun = forget_note().and_then([&] { return begin_following(order); });
     if (!begun) return failed("io-error", begun.error());
     tell(api::MirrorFollowing{order.term});
 }

@@ -59,8 +59,11 @@ class Controller {
     void follow(const api::FollowMirror& order);
     Result<> begin_following(const api::FollowMirror& order);
     void seal(const api::SealMirror& order);
-    void close_mirror();
     Result<> keep_displaced();
+    void close_mirror(const api::CloseMirror& order);
+    void note_trees();
+    void compare_trees();
+    Result<> forget_note();
     void sweep();
     void tell(api::Fact fact);  // any thread
     void reported(api::Fact fact);
@@ -86,6 +89,9 @@ class Controller {
     std::atomic<bool> indexed_{false};
     /// It has served, and no order has said since that the application is gone.
     bool may_be_used_ = false;
+    /// What MirrorOpened says of the note that a common stop left.
+    bool compared_ = false;
+    bool untouched_ = true;
     Id128 term_;
     Id128 decision_;
 

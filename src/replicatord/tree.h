@@ -112,6 +112,16 @@ class Tree {
     /// operations name files by id). `progress` is called with the number of inodes seen.
     Result<> index_all(const std::function<void(std::uint64_t)>& progress);
 
+    /// A name in a directory, as walk() shows it.
+    struct Entry {
+        std::size_t root = 0;
+        std::uint64_t directory = 0;  // the inode number of the directory that holds it
+        const char* name = "";
+        const struct stat* inode = nullptr;
+    };
+    /// Shows every name but the orphan directories and what is in them. Gives nobody an identity.
+    Result<> walk(const std::function<void(const Entry&)>& visit) const;
+
     /// syncfs(2) of every file system the roots live on.
     Result<> sync_all();
 

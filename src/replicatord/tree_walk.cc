@@ -69,6 +69,41 @@ Result<> Tree::index_all(const std::function<void(std::uint64_t)>& progress) {
     return {};
 }
 
+Result<> Tree::walk(const std::function<void(const Entry&)>& visit) const {
+    for (std::size_t i = 0; i < impl_->roots.size(); ++i) {
+        const OpenRoot& root = impl_->roots[i];
+        auto orphans = handle_at(root.orphans.get(), "");
+        if (!orphans) return tl::unexpected(orphans.error());
+        std::vector<Place> todo{*impl_->index.find(root_id(i))};
+        while (!todo.empty()) {
+            Place place = todo.back();
+            todo.pop_back();
+            auto fd = impl_->open_place(place, O_RDONLY | O_DIRECTORY);
+            if (!fd) return tl::unexpected(fd.error());
+            struct stat directory {};
+            if (::fstat(fd->get(), &directory) != 0) return call_failed("stat", errno);
+            auto done = for_each_entry(fd->get(), [&](const char* name) -> Result<> {
+                struct stat inode {};
+                if (::fstatat(fd->get(), name, &inode, AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT) != 0)
+                    return call_failed("stat", errno);
+                if (!S_ISDIR(inode.st_mode)) {
+                    visit({i, directory.st_ino, name, &inode});
+                    return {};
+                }
+                auto at = handle_at(fd->get(), name);
+                if (!at) return tl::unexpected(at.error());
+                if (at->handle == orphans->handle) return {};
+                visit({i, directory.st_ino, name, &inode});
+                if (at->mount_id == root.mount_id)
+                    todo.push_back(Place{static_cast<std::uint8_t>(i), S_IFDIR >> 12U, at->handle});
+                return {};
+            });
+            if (!done) return done;
+        }
+    }
+    return {};
+}
+
 Result<std::vector<FileId>> Tree::orphans() {
     std::vector<FileId> out;
     for (std::size_t i = 0; i < impl_->roots.size(); ++i) {

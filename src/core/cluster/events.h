@@ -44,6 +44,8 @@ struct MirrorOpened {
     bool serving = false;
     bool following = false;
     Id128 term;
+    bool compared = false;  // with what a common stop noted of the trees
+    bool untouched = true;  // nobody changed anything since
 };
 struct MirrorFailed {
     std::string code;

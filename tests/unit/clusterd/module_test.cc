@@ -216,6 +216,22 @@ TEST_F(ModuleTest, AProcessThatSystemdDidNotStopIsUsed) {
     EXPECT_EQ(count<api::OpenMirror>(), 1);
 }
 
+TEST_F(ModuleTest, AMirrorThatStopsTogetherIsToldSo) {
+    record_.wanted = false;
+    make();
+    module_->replicator_up();
+    record_.stopped_together = record_.chain.head().decision.id;
+    make();
+    module_->replicator_up();
+    ASSERT_EQ(count<api::CloseMirror>(), 2);
+    std::vector<bool> together;
+    for (const auto& order : orders_) {
+        const auto* close = std::get_if<api::CloseMirror>(&order);
+        if (close != nullptr) together.push_back(close->together);
+    }
+    EXPECT_EQ(together, (std::vector<bool>{false, true}));
+}
+
 TEST_F(ModuleTest, AModuleMayGoWhileItsRecordIsSaved) {
     make();
     module_->workers_ready();
