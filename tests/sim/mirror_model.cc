@@ -68,6 +68,7 @@ void MirrorModel::carry_out(const cluster::OpenMirror&) {
     later(world().random.between(1ms, 60ms), [this] {
         if (role_ == Role::Closed) return;
         cluster::MirrorOpened opened;
+        opened.compared = true;  // nobody edits a stopped tree here
         opened.marker_absent = copy().marker.none();
         opened.marker_valid = !copy().marker.none() && copy().marker == module_id_;
         opened.serving = serves();

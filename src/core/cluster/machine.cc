@@ -144,6 +144,13 @@ void Machine::opened(const Event& event) {
                          ". Nothing is served from them and nothing "
                          "is copied over them.");
     }
+    if (!record_.stopped_together.none() && !(fact.compared && fact.untouched)) {
+        record_.stopped_together = Id128{};
+        persist();
+        tell("touched",
+             "The directories may have been changed since both nodes were stopped; the "
+             "copies are compared.");
+    }
     bool ours = !record_.outdated && in_sync_self() && !record_.ceding;
     if (fact.serving && ours && head().primary == self()) {
         emit(ResumeMirror{});  // it may have been drained for a stop that nobody remembers

@@ -249,6 +249,7 @@ class Machine {
     [[nodiscard]] Activity activity() const;
     [[nodiscard]] bool peer_fits() const;
     [[nodiscard]] bool peer_knows() const;
+    [[nodiscard]] bool report_differs() const;
 
     Settings settings_;
     Record record_;

@@ -123,7 +123,7 @@ void Machine::consider_member() {
                 report.activity == Activity::Waiting || report.activity == Activity::Leaving;
     bool awaited = report.keeps_copy && report.activity == Activity::Waiting;
     bool outdated = peer_ == Peer::Member && report.outdated;
-    if ((away && !awaited) || report.leaving || outdated) {
+    if ((away && !awaited) || report.leaving || outdated || report_differs()) {
         evict_ = true;
         begin_shrink();
     }
@@ -133,7 +133,8 @@ void Machine::consider_joiner() {
     const Report& report = *peer_report_;
     bool ready = report.activity == Activity::Rebuilding && report.outdated && report.term == term_;
     if (peer_ == Peer::Rebuilding && !ready) return drop_rebuild();
-    bool can_join = phase_ == Phase::Serving && head().in_sync == InSync::only(self());
+    bool can_join =
+        phase_ == Phase::Serving && head().in_sync == InSync::only(self()) && !report_differs();
     if (peer_ == Peer::Absent && ready && can_join && report.attempt != rebuilt_attempt_) {
         rebuilt_attempt_ = report.attempt;
         peer_ = Peer::Rebuilding;

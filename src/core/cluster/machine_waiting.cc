@@ -116,12 +116,23 @@ void Machine::evaluate() {
     }
 }
 
+/// The other node decides by other rules (R14): never both in S.
+bool Machine::report_differs() const {
+    return peer_report_ && peer_report_->rules != settings_.rules;
+}
+
 void Machine::evaluate_serving_peer() {
     if (keeps_copy_ && !record_.outdated && in_sync_self()) return follow(false);
     if (!record_.outdated) {
         return wait_for("rejoining", peer_name() +
                                          " serves and is about to take this node's copy "
                                          "out of the in-sync set before it is rebuilt.");
+    }
+    if (report_differs()) {
+        return block("configuration-differs",
+                     "The configuration of " + settings_.module + " here is not " + peer_name() +
+                         "'s. Stop the module on this node, apply the file " + peer_name() +
+                         " has (hamirrorctl apply FILE --without-peer), start it again.");
     }
     if (rebuild_after_ && now_ < *rebuild_after_) {
         deadline_ = rebuild_after_;
@@ -179,10 +190,11 @@ void Machine::elect() {
 void Machine::lead() {
     const Report& report = *peer_report_;
     if (head().in_sync == InSync::only(self())) return promote(false, mint_id());
-    bool identical =
-        record_.stopped_together == head().id && report.stopped_together == head().id &&
-        !record_.power_lost && !report.power_lost && !report.outdated &&
-        report.activity == Activity::Waiting && report.data_ok && head().in_sync == InSync::both();
+    bool identical = record_.stopped_together == head().id &&
+                     report.stopped_together == head().id && !record_.power_lost &&
+                     !report.power_lost && !report.outdated &&
+                     report.activity == Activity::Waiting && report.data_ok &&
+                     head().in_sync == InSync::both() && !report_differs();
     InSync members = identical ? InSync::both() : InSync::only(self());
     if (!identical && !copy_durable_) {
         // Flush first: the mirror may have ended with writes that only the kernel held.
