@@ -37,6 +37,10 @@ void prepare_worker_thread() {
     ::umask(0);
 }
 
+bool become_io_flusher() {
+    return ::prctl(PR_SET_IO_FLUSHER, 1, 0, 0, 0) == 0;
+}
+
 void act_for(std::uint32_t uid, std::uint32_t gid) {
     if (gid != current_gid) ::setfsgid(gid);
     if (uid != current_uid) ::setfsuid(uid);

@@ -9,6 +9,11 @@ namespace ha::replicatord {
 /// belong to root. Once, at the start of a worker thread.
 void prepare_worker_thread();
 
+/// The calling thread, and every one that it starts later, is one that memory is cleaned through:
+/// when it asks for memory the kernel writes nothing back for it that could come to our own mount
+/// and wait for this very thread. false: not allowed (CAP_SYS_RESOURCE).
+bool become_io_flusher();
+
 /// New inodes of this thread belong to this user and group, and quota and reserved blocks are
 /// judged by them. Lasts until the next call. Permissions are not judged by them: the kernel has
 /// checked those before it asked us (default_permissions).

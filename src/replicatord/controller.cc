@@ -3,10 +3,12 @@
 #include <sys/stat.h>
 
 #include <cerrno>
+#include <cstring>
 
 #include "io/boot_id.h"
 #include "io/log.h"
 #include "io/text_file.h"
+#include "replicatord/caller.h"
 #include "replicatord/fingerprint.h"
 #include "replicatord/fuse/mounts.h"
 #include "replicatord/marker.h"
@@ -174,6 +176,11 @@ void Controller::open(const api::OpenMirror& order) {
 
 Result<> Controller::build(const api::OpenMirror& order) {
     config_ = order;
+    // Here, since the threads of the mirror and of the mounts are all started from here.
+    if (!become_io_flusher())
+        io::log(io::Level::Notice, module_ +
+                                       ": cannot become an I/O flusher: " + std::strerror(errno) +
+                                       ". Under memory pressure the mirror may stall.");
     auto made = io::make_directory(kStoreDirectory + module_, 0700);
     if (!made) return made;
     auto store = Store::open(kStoreDirectory + module_);
