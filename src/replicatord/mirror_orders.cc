@@ -111,6 +111,8 @@ void Mirror::follow(const api::FollowMirror& order) {
     {
         std::scoped_lock lock(mutex_);
         leave_serving(later);
+        // What the peer never accepted of an earlier term is undone by the resync.
+        if (order.resync) require(Peer::Absent);
         const bool same = mode_ == Mode::Follow && receiver_.term() == order.term &&
                           receiver_.target() == order.resync && !receiver_.failed();
         receiver_.follow(order.module_id, order.term, order.epoch, order.resync);

@@ -277,6 +277,25 @@ TEST_F(MirrorTest, AResyncThatIsStoppedAndStartedAtOnceBeginsAgain) {
     }
 }
 
+// Demoted by force with operations that the peer never accepted, rebuilt, and primary again.
+TEST_F(MirrorTest, WhatAResyncHasUndoneIsNotMissedLater) {
+    start_in_sync();
+    const FileId id = create("file");
+    second->mirror->hold();
+    auto unsettled = write(id, "text");
+    first->mirror->fail_held();
+    EXPECT_EQ(unsettled.get(), EIO);
+    auto target = following(2, true);
+    target.term = Id128{9, 9};
+    first->mirror->follow(target);
+    auto again = serving(3, true);
+    again.term = Id128{10, 10};
+    first->mirror->serve(again);
+    first->mirror->make_durable({1, false});
+    ASSERT_TRUE(first->wait_for<api::MadeDurable>());  // what was said before is here, too
+    expect_no_failure();
+}
+
 // The word that it is in may still wait on the target when the stream breaks.
 TEST_F(MirrorTest, ATargetThatIsToldInWhileItReconnectsGoesOn) {
     first->mirror->serve(serving(1, false));
