@@ -53,11 +53,11 @@ bool Operations::of_this_role(std::uint64_t handle) const {
     return file && file->role != 0 && file->role == shared_.serving_role.load();
 }
 
-// A file opened while serving is read through the kernel's cache. After that nothing tells the
-// kernel what the new primary writes, so what it would read could be old for ever.
+// A file opened while serving is read through the kernel's cache. On a secondary nothing tells the
+// kernel what the primary writes, so what it would read could be old for ever.
 bool Operations::readable(std::uint64_t handle) const {
     const auto file = shared_.files->find(handle);
-    return file && (file->role == 0 || file->role == shared_.serving_role.load());
+    return file && (file->role == 0 || serving());
 }
 
 Operations::Outcome Operations::open(Request& request) {

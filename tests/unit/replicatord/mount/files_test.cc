@@ -321,6 +321,7 @@ TEST_F(OtherRole, NothingOldIsReadThroughAFileThatWasOpenBefore) {
     EXPECT_EQ(::pread(reader.get(), &byte, 1, 0), 1);
     take(Role::kServing);
     EXPECT_EQ(::pread(reader.get(), &byte, 1, 0), 1);  // never cached, so never old
+    EXPECT_EQ(::pread(before.get(), &byte, 1, 0), 1);  // again told of all that changes
 }
 
 TEST_F(Files, HeldWritersDoNotKeepReadersOut) {
