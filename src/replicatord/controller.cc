@@ -270,10 +270,10 @@ void Controller::abandon() {
     end_waiting();
     auto left = files_->leave();
     if (!left) io::log(io::Level::Error, module_ + ": " + left.error().text);
-    io::log(io::Level::Warning,
-            module_ +
-                ": stopped while it served. Its directories answer with errors until the module is "
-                "opened again; nothing is written past the mirror.");
+    io::log(io::Level::Warning, module_ +
+                                    ": ended while it may be in use. Its directories answer with "
+                                    "errors until the module is "
+                                    "opened again; nothing is written past the mirror.");
     forget();
 }
 
@@ -354,11 +354,12 @@ Result<> Controller::rebuild_for(const Id128& module_id) {
     return build(order);
 }
 
-/// A dead mount is taken away; clusterd opens the mirror again when it hears of the failure.
+/// A mount that had to be aborted stays, dead, in front of the plain directories: some process
+/// still uses it. clusterd opens the mirror anew when it hears of the failure.
 Result<> Controller::change_role(replicatord::Role role) {
     role_ = Role::None;
     auto begun = begin_role(*mirror_, *files_, role);
-    if (!begun && begun.error().code == ECONNABORTED) demolish();
+    if (!begun && begun.error().code == ECONNABORTED) abandon();
     return begun;
 }
 
