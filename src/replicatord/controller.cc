@@ -31,16 +31,29 @@ std::string holders_text(const std::vector<fuse::Holder>& holders) {
     return text;
 }
 
+tl::unexpected<Error> in_use(const std::string& path, const std::vector<fuse::Holder>& holders) {
+    return fail(path + " is in use by " + holders_text(holders) +
+                    "; what is open below it would bypass the mirror. End these processes, then "
+                    "start the module again.",
+                EBUSY);
+}
+
 /// Files that are open now would bypass the mirror for good, unseen.
 Result<> check_unused(const api::OpenMirror& order) {
     for (const auto& path : order.paths) {
         auto holders = fuse::find_holders(path.path);
-        if (holders.empty()) continue;
-        return fail(
-            path.path + " is in use by " + holders_text(holders) +
-                "; what is open below it would bypass the mirror. End these processes, then "
-                "start the module again.",
-            EBUSY);
+        if (!holders.empty()) return in_use(path.path, holders);
+    }
+    return {};
+}
+
+/// The same of what was opened between that look and the mount.
+Result<> check_not_bypassed(const Tree& tree) {
+    for (std::size_t root = 0; root < tree.root_count(); ++root) {
+        struct stat below {};
+        if (::fstat(tree.root_fd(root), &below) != 0) return fail("cannot stat a root", errno);
+        auto holders = fuse::find_holders(tree.root_path(root), below.st_dev);
+        if (!holders.empty()) return in_use(tree.root_path(root), holders);
     }
     return {};
 }
@@ -167,6 +180,11 @@ void Controller::open(const api::OpenMirror& order) {
     if (!built) {
         demolish();
         return failed("mount-failed", built.error());
+    }
+    usable = check_not_bypassed(files_->tree());
+    if (!usable) {
+        demolish();
+        return failed("in-use", usable.error());
     }
     compare_trees();
     io::log(io::Level::Notice, api::message::kMirrorMounted, {{"HAMIRROR_MODULE", module_}},
@@ -351,7 +369,8 @@ Result<> Controller::rebuild_for(const Id128& module_id) {
     api::OpenMirror order = config_;
     order.module_id = module_id;
     demolish();
-    return build(order);
+    if (auto built = build(order); !built) return built;
+    return check_not_bypassed(files_->tree());
 }
 
 /// A mount that had to be aborted stays, dead, in front of the plain directories: some process

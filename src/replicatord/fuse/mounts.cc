@@ -2,12 +2,15 @@
 
 #include <fcntl.h>
 #include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cctype>
 #include <cerrno>
 #include <climits>
+#include <cstdio>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
@@ -48,23 +51,63 @@ std::string link_target(const std::string& path) {
     return target;
 }
 
-bool maps_below(const std::string& process, const std::string& point) {
-    std::ifstream maps(process + "/maps");
-    for (std::string line; std::getline(maps, line);) {
-        auto slash = line.find('/');
-        if (slash != std::string::npos && below(line.substr(slash), point)) return true;
-    }
-    return false;
+/// What find_holders() looks for.
+struct Wanted {
+    const std::string& point;
+    std::optional<dev_t> device;
+};
+
+/// The device behind a link of /proc; statx(2) without synchronisation asks no file system.
+bool on_device(const std::string& link, dev_t device) {
+    struct statx status {};
+    if (::statx(AT_FDCWD, link.c_str(), AT_STATX_DONT_SYNC, STATX_TYPE, &status) != 0) return false;
+    return makedev(status.stx_dev_major, status.stx_dev_minor) == device;
 }
 
-std::optional<std::string> held_by(const std::string& process, const std::string& point) {
+bool holds(const std::string& link, const Wanted& wanted) {
+    return below(link_target(link), wanted.point) &&
+           (!wanted.device || on_device(link, *wanted.device));
+}
+
+/// A line of maps: "address permissions offset MAJOR:MINOR inode path", the numbers in hex.
+bool maps(const std::string& line, const Wanted& wanted) {
+    auto slash = line.find('/');
+    if (slash == std::string::npos || !below(line.substr(slash), wanted.point)) return false;
+    if (!wanted.device) return true;
+    unsigned major = 0;
+    unsigned minor = 0;
+    if (std::sscanf(line.c_str(), "%*s %*s %*s %x:%x", &major, &minor) != 2) return false;
+    return makedev(major, minor) == *wanted.device;
+}
+
+std::optional<std::string> held_by(const std::string& process, const Wanted& wanted) {
     for (const char* what : {"cwd", "root", "exe"})
-        if (below(link_target(process + "/" + what), point)) return what;
+        if (holds(process + "/" + what, wanted)) return what;
     std::error_code ignored;
     for (fs::directory_iterator at(process + "/fd", ignored), end; at != end; at.increment(ignored))
-        if (below(link_target(at->path()), point)) return "fd";
-    if (maps_below(process, point)) return "map";
+        if (holds(at->path(), wanted)) return "fd";
+    std::ifstream lines(process + "/maps");
+    for (std::string line; std::getline(lines, line);)
+        if (maps(line, wanted)) return "map";
     return std::nullopt;
+}
+
+std::vector<Holder> find(const Wanted& wanted, int except) {
+    std::vector<Holder> out;
+    std::error_code ignored;
+    for (fs::directory_iterator at("/proc", ignored), end; at != end; at.increment(ignored)) {
+        const std::string name = at->path().filename();
+        if (!std::all_of(name.begin(), name.end(), [](unsigned char c) { return std::isdigit(c); }))
+            continue;
+        Holder holder{std::stoi(name), {}, {}};
+        if (holder.pid == except) continue;
+        auto what = held_by(at->path(), wanted);
+        if (!what) continue;
+        holder.what = *what;
+        std::ifstream(at->path() / "comm") >> holder.command;
+        out.push_back(std::move(holder));
+    }
+    return out;
 }
 
 }  // namespace
@@ -132,19 +175,11 @@ Result<> clear_old_mounts(const std::string& path) {
 }
 
 std::vector<Holder> find_holders(const std::string& point) {
-    std::vector<Holder> out;
-    std::error_code ignored;
-    for (fs::directory_iterator at("/proc", ignored), end; at != end; at.increment(ignored)) {
-        const std::string name = at->path().filename();
-        if (!std::all_of(name.begin(), name.end(), [](unsigned char c) { return std::isdigit(c); }))
-            continue;
-        auto what = held_by(at->path(), point);
-        if (!what) continue;
-        Holder holder{std::stoi(name), {}, *what};
-        std::ifstream(at->path() / "comm") >> holder.command;
-        out.push_back(std::move(holder));
-    }
-    return out;
+    return find({point, std::nullopt}, 0);
+}
+
+std::vector<Holder> find_holders(const std::string& point, dev_t device) {
+    return find({point, device}, ::getpid());
 }
 
 }  // namespace ha::replicatord::fuse

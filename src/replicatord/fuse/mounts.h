@@ -1,5 +1,7 @@
 #pragma once
 
+#include <sys/types.h>
+
 #include <chrono>
 #include <string>
 #include <vector>
@@ -41,5 +43,8 @@ struct Holder {
 /// The processes that hold something below `point`: /proc/PID/{cwd,root,exe,fd,maps}, as text; the
 /// mount itself is not touched.
 std::vector<Holder> find_holders(const std::string& point);
+/// Of these, who holds something of the file system `device` (st_dev) and is not this process:
+/// what was opened below a mount that has come over `point` since. No request is sent to it.
+std::vector<Holder> find_holders(const std::string& point, dev_t device);
 
 }  // namespace ha::replicatord::fuse

@@ -73,5 +73,6 @@ def play(lab):
     other.run("systemctl stop ha-clusterd.service")
     one.wait_for("! " + pair.CONNECTED, deadline=10)
     refused(lab, one, "peer unreachable",
-            lambda: one.run("hamirrorctl apply /root/good.yaml", check=False), "node2")
+            lambda: one.run("hamirrorctl apply /root/good.yaml", check=False),
+            "not connected")
     lab.expect(one.watch.views[-1].status["modules"] == [], "there is still no module")

@@ -1,7 +1,8 @@
 """M2: the module is stopped on both nodes and started on both; the roles return, nothing is copied."""
 from tools.lab import pair
 
-TIMEOUT = 120
+TIMEOUT = 150
+EDITED = "/etc/postgresql/edited"
 
 
 def play(lab):
@@ -32,3 +33,12 @@ def stop_and_start(lab):
               for each in view.status.get("modules", []) if each["resync"]["running"]]
     lab.expect(not copies, "no resync ran")
     lab.expect(pair.answered_by(lab, one), "all is as before")
+
+    lab.step("stopped together again, and a file is edited meanwhile: the copies are compared")
+    pair.stop_all(lab)
+    one.run(f"echo by hand > {EDITED}")
+    for node in (other, one):
+        node.run(f"hamirrorctl start {pair.MODULE}")
+    lab.wait_pair(pair.MODULE, one, deadline=60)
+    lab.expect(other.underlying(EDITED).read_text() == "by hand\n", "the edit is on both disks")
+    pair.audit(lab)

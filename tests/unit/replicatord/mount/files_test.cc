@@ -434,6 +434,43 @@ TEST_F(Files, NewFilesBelongToTheirMakers) {
     EXPECT_EQ(made[2].mode, S_IFDIR | 02755U);
 }
 
+/// A shell that opens a file and keeps it open until its input ends.
+struct Opener {
+    explicit Opener(const std::string& path) {
+        EXPECT_EQ(::pipe2(input, O_CLOEXEC), 0);
+        EXPECT_EQ(::pipe2(output, O_CLOEXEC), 0);
+        pid = ::fork();
+        if (pid == 0) {
+            ::dup2(input[0], 0);
+            ::dup2(output[1], 1);
+            ::execl("/bin/sh", "sh", "-c", "exec 3>>\"$0\"; echo; read nothing", path.c_str(),
+                    nullptr);
+            ::_exit(127);
+        }
+        char opened = 0;
+        EXPECT_EQ(::read(output[0], &opened, 1), 1);
+    }
+    ~Opener() {
+        for (int fd : {input[0], input[1], output[0], output[1]}) ::close(fd);
+        ::waitpid(pid, nullptr, 0);
+    }
+    int input[2];
+    int output[2];
+    pid_t pid;
+};
+
+TEST_F(Files, WhoOpenedAFileBelowTheMountIsFoundBehindIt) {
+    ASSERT_TRUE(filesystem_->unmount(std::chrono::seconds(5)));
+    const dev_t device = status(path_).st_dev;
+    Opener before(at("a"));
+    remount();
+    Opener after(at("b"));
+    auto holders = fuse::find_holders(path_, device);
+    ASSERT_EQ(holders.size(), 1U);
+    EXPECT_EQ(holders[0].pid, before.pid);
+    EXPECT_EQ(holders[0].what, "fd");
+}
+
 TEST_F(Files, ABusyUnmountNamesTheHolderAndIsBounded) {
     put("a", "x");
     io::Fd held(::open(at("a").c_str(), O_RDONLY));
