@@ -130,30 +130,34 @@ std::vector<Mount> read_mounts() {
     return out;
 }
 
-Result<> abort_connection(unsigned connection) {
-    const std::string directory = std::string(kControl) + "/" + std::to_string(connection);
-    io::Fd fd(::open((directory + "/abort").c_str(), O_WRONLY | O_CLOEXEC));
-    if (!fd && ::access((std::string(kControl) + "/.").c_str(), F_OK) == 0) {
-        // Nobody may have mounted the control file system; EBUSY: it is there.
-        if (::mount("fusectl", kControl, "fusectl", MS_NOSUID | MS_NODEV | MS_NOEXEC, nullptr) == 0)
-            fd = io::Fd(::open((directory + "/abort").c_str(), O_WRONLY | O_CLOEXEC));
-        else if (errno != EBUSY)
-            return fail(
-                std::string("cannot mount the FUSE control file system: ") + std::strerror(errno),
-                errno);
-    }
-    if (!fd && ::access(directory.c_str(), F_OK) != 0) return {};
-    if (!fd || ::write(fd.get(), "1", 1) != 1)
-        return fail("cannot abort FUSE connection " + std::to_string(connection) + ": " +
-                        std::strerror(errno),
-                    errno);
-    return {};
+Result<Aborter> Aborter::open(unsigned connection) {
+    const std::string path = std::string(kControl) + "/" + std::to_string(connection) + "/abort";
+    io::Fd fd(::open(path.c_str(), O_WRONLY | O_CLOEXEC));
+    // Nobody may have mounted the control file system. EBUSY: it is there.
+    if (!fd && errno == ENOENT &&
+        (::mount("fusectl", kControl, "fusectl", MS_NOSUID | MS_NODEV | MS_NOEXEC, nullptr) == 0 ||
+         errno == EBUSY))
+        fd = io::Fd(::open(path.c_str(), O_WRONLY | O_CLOEXEC));
+    if (!fd) return fail("cannot open " + path + ": " + std::strerror(errno), errno);
+    return Aborter(std::move(fd));
+}
+
+Result<> Aborter::abort() const {
+    if (!fd_ || ::write(fd_.get(), "1", 1) == 1) return {};
+    return fail(std::string("cannot abort a FUSE connection: ") + std::strerror(errno), errno);
 }
 
 Result<std::string> real_path(const std::string& path) {
     io::Fd fd(::open(path.c_str(), O_PATH | O_CLOEXEC));
     if (!fd) return fail("cannot open " + path + ": " + std::strerror(errno), errno);
     return link_target("/proc/self/fd/" + std::to_string(fd.get()));
+}
+
+bool uppermost(const std::string& point, unsigned connection) {
+    auto mounts = read_mounts();
+    auto top = std::find_if(mounts.rbegin(), mounts.rend(),
+                            [&](const Mount& mount) { return mount.point == point; });
+    return top != mounts.rend() && top->type == kMountType && top->minor == connection;
 }
 
 Result<> clear_old_mounts(const std::string& path) {
@@ -166,7 +170,10 @@ Result<> clear_old_mounts(const std::string& path) {
         auto old = std::find_if(mounts.rbegin(), mounts.rend(),
                                 [&](const Mount& mount) { return mount.point == point; });
         if (old == mounts.rend() || old->type != kMountType) return {};
-        if (auto aborted = abort_connection(old->minor); !aborted) return aborted;
+        auto aborter = Aborter::open(old->minor);
+        if (!aborter && aborter.error().code != ENOENT) return tl::unexpected(aborter.error());
+        if (!uppermost(point, old->minor)) continue;  // it went by itself
+        if (auto aborted = aborter ? aborter->abort() : Result<>{}; !aborted) return aborted;
         if (::umount2(point.c_str(), MNT_DETACH | UMOUNT_NOFOLLOW) != 0)
             return fail("cannot remove the old mount on " + point + ": " + std::strerror(errno),
                         errno);

@@ -8,6 +8,7 @@
 
 #include "base/result.h"
 #include "base/time.h"
+#include "io/fd.h"
 
 namespace ha::replicatord::fuse {
 
@@ -23,12 +24,28 @@ std::vector<Mount> read_mounts();
 /// The mount type of ours.
 inline constexpr const char* kMountType = "fuse.hamirror";
 
-/// Ends a FUSE connection: every request, waiting or to come, fails with ECONNABORTED/ENOTCONN.
-/// Success if it is gone already.
-Result<> abort_connection(unsigned connection);
+/// Ends one FUSE connection. It is opened while the mount is there and means that connection for
+/// ever: the number of one that is gone is soon another's.
+class Aborter {
+  public:
+    Aborter() = default;
+    /// ENOENT: there is no such connection. The caller then makes sure that the mount still is the
+    /// one it meant.
+    static Result<Aborter> open(unsigned connection);
+    /// Every request, waiting or to come, fails with ECONNABORTED/ENOTCONN. Success if it is gone
+    /// already.
+    [[nodiscard]] Result<> abort() const;
+
+  private:
+    explicit Aborter(io::Fd fd) : fd_(std::move(fd)) {}
+    io::Fd fd_;
+};
 
 /// `path` without symbolic links. Sends no request to a file system mounted there, dead or alive.
 Result<std::string> real_path(const std::string& path);
+
+/// Whether what is mounted on `point`, on top, is ours and this connection.
+bool uppermost(const std::string& point, unsigned connection);
 
 /// Aborts and removes every mount of ours that an earlier process left on `point`.
 Result<> clear_old_mounts(const std::string& point);

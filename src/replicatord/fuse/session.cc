@@ -69,7 +69,8 @@ Session::~Session() {
     if (mounted_) {
         // Errors leave nothing to try: closing the descriptor ends the connection as well.
         static_cast<void>(abort());
-        if (uppermost()) ::umount2(options_.point.c_str(), MNT_DETACH | UMOUNT_NOFOLLOW);
+        if (uppermost(options_.point, connection_))
+            ::umount2(options_.point.c_str(), MNT_DETACH | UMOUNT_NOFOLLOW);
     }
     join();
 }
@@ -81,6 +82,11 @@ Result<> Session::find_connection() {
     });
     if (mine == mounts.rend()) return fail("the new mount on " + options_.point + " is not there");
     connection_ = mine->minor;
+    auto aborter = Aborter::open(connection_);
+    if (!aborter) return tl::unexpected(aborter.error());
+    if (!uppermost(options_.point, connection_))
+        return fail("the new mount on " + options_.point + " is gone again");
+    aborter_ = std::move(*aborter);
     return {};
 }
 
@@ -237,15 +243,6 @@ bool Session::invalidate_all_entries() {
     return can_invalidate_entries() && write_message(0, kNotifyIncEpoch, {}) == 0;
 }
 
-/// Somebody may have unmounted ours behind our back; what is on the path then is not ours to
-/// remove.
-bool Session::uppermost() const {
-    auto mounts = read_mounts();
-    auto top = std::find_if(mounts.rbegin(), mounts.rend(),
-                            [this](const Mount& mount) { return mount.point == options_.point; });
-    return top != mounts.rend() && top->type == kMountType && top->minor == connection_;
-}
-
 // umount(2) writes dirty pages back, through us, and so may take as long as a write may. When the
 // bound is over the connection is aborted, which ends every wait in it.
 bool Session::unmount_within(Duration bound) {
@@ -262,7 +259,8 @@ bool Session::unmount_within(Duration bound) {
 Result<std::vector<Holder>> Session::unmount(Duration bound) {
     std::vector<Holder> holders;
     if (!mounted_) return holders;
-    if (uppermost() && !unmount_within(bound)) {
+    // Somebody may have unmounted ours behind our back; what is there then is not ours to remove.
+    if (uppermost(options_.point, connection_) && !unmount_within(bound)) {
         holders = find_holders(options_.point);
         if (::umount2(options_.point.c_str(), MNT_DETACH | UMOUNT_NOFOLLOW) != 0 && errno != EINVAL)
             return fail("cannot unmount " + options_.point + ": " + std::strerror(errno), errno);

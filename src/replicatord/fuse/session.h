@@ -66,7 +66,7 @@ class Session {
     /// workers are joined, as by unmount().
     Result<> leave();
     /// Every request of the application fails from now on.
-    Result<> abort() { return abort_connection(connection_); }
+    Result<> abort() { return aborter_.abort(); }
 
     // Notifications to the kernel. Never from a worker, nor from a thread that replies are waiting
     // for: they take the kernel's locks of pages and inodes, which requests hold.
@@ -99,7 +99,6 @@ class Session {
     /// nullptr: the session ends.
     Request* take_slot();
     void give_slot(Request& request);
-    [[nodiscard]] bool uppermost() const;
     bool unmount_within(Duration bound);
     void invalidate_inode(std::uint64_t node);
     void join();
@@ -114,6 +113,7 @@ class Session {
     SharedMemory memory_;
     std::vector<std::unique_ptr<Request>> requests_;
     unsigned connection_ = 0;
+    Aborter aborter_;
     std::uint32_t minor_ = 0;
     bool mounted_ = true;
     std::vector<std::thread> workers_;

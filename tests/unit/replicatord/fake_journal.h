@@ -1,5 +1,7 @@
 #pragma once
 
+#include <algorithm>
+#include <chrono>
 #include <condition_variable>
 #include <deque>
 #include <functional>
@@ -46,6 +48,7 @@ class FakeJournal : public Journal {
     Sequence append(replication::Operation operation) override {
         std::scoped_lock lock(mutex_);
         if (keep_) operations_.push_back(std::move(operation));
+        changed_.notify_all();
         return Sequence{++last_};
     }
     void when_accepted(Sequence, Completion done) override { schedule(std::move(done)); }
@@ -77,6 +80,16 @@ class FakeJournal : public Journal {
     [[nodiscard]] int inside() {
         std::scoped_lock lock(mutex_);
         return inside_;
+    }
+    /// Until an operation of this type is among the kept ones. false: not within 10 s.
+    template <typename Body>
+    bool wait_for() {
+        std::unique_lock lock(mutex_);
+        return changed_.wait_for(lock, std::chrono::seconds(10), [this] {
+            return std::any_of(operations_.begin(), operations_.end(), [](const auto& operation) {
+                return std::holds_alternative<Body>(operation.body);
+            });
+        });
     }
     std::vector<replication::Operation> take() {
         std::scoped_lock lock(mutex_);

@@ -471,6 +471,19 @@ TEST_F(Files, WhoOpenedAFileBelowTheMountIsFoundBehindIt) {
     EXPECT_EQ(holders[0].what, "fd");
 }
 
+TEST_F(Files, AnEndEndsNoOtherConnectionOfTheSameNumber) {
+    const unsigned number = filesystem_->session(0)->connection();
+    guard_.reset();
+    ASSERT_EQ(::umount2(path_.c_str(), UMOUNT_NOFOLLOW), 0);  // behind its back
+    auto old = std::move(filesystem_);
+    remount();
+    if (filesystem_->session(0)->connection() != number)
+        GTEST_SKIP() << "another mount of this machine took the number";
+    ASSERT_TRUE(old->unmount(std::chrono::seconds(5)));
+    put("a", "still served");
+    EXPECT_EQ(get(at("a")), "still served");
+}
+
 TEST_F(Files, ABusyUnmountNamesTheHolderAndIsBounded) {
     put("a", "x");
     io::Fd held(::open(at("a").c_str(), O_RDONLY));

@@ -95,7 +95,7 @@ TEST_F(Names, AnOpenFileOutlivesItsLastName) {
     EXPECT_EQ(::access(below(".hamirror/" + Tree::orphan_name(id)).c_str(), F_OK), 0);
     EXPECT_TRUE(recorded<Release>().empty());
     fd.reset();
-    // RELEASE is asynchronous; unmounting waits for it.
+    ASSERT_TRUE(journal().wait_for<Release>());  // the kernel does not wait for it
     ASSERT_TRUE(filesystem_->unmount(std::chrono::seconds(5)));
     EXPECT_NE(::access((path_ + "/.hamirror/" + Tree::orphan_name(id)).c_str(), F_OK), 0);
     auto released = recorded<Release>();
@@ -233,6 +233,7 @@ TEST_F(Names, ASweepRemovesWhatNobodyHasOpen) {
     EXPECT_EQ(released[0].id, left);
     EXPECT_EQ(::access(below(".hamirror/" + Tree::orphan_name(kept)).c_str(), F_OK), 0);
     open.reset();
+    ASSERT_TRUE(journal().wait_for<Release>());
     ASSERT_TRUE(filesystem_->unmount(std::chrono::seconds(5)));
     released = recorded<Release>();
     ASSERT_EQ(released.size(), 1U);
