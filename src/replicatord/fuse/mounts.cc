@@ -114,7 +114,7 @@ std::vector<Holder> find(const Wanted& wanted, int except) {
 
 std::vector<Mount> read_mounts() {
     std::vector<Mount> out;
-    std::ifstream lines("/proc/self/mountinfo");
+    std::ifstream lines("/proc/thread-self/mountinfo");
     for (std::string line; std::getline(lines, line);) {
         std::istringstream words(line);
         Mount mount;
@@ -130,34 +130,50 @@ std::vector<Mount> read_mounts() {
     return out;
 }
 
-Result<Aborter> Aborter::open(unsigned connection) {
+bool uppermost(const std::string& point, unsigned connection) {
+    auto mounts = read_mounts();
+    auto top = std::find_if(mounts.rbegin(), mounts.rend(),
+                            [&](const Mount& mount) { return mount.point == point; });
+    return top != mounts.rend() && top->type == kMountType && top->minor == connection;
+}
+
+Result<Aborter> Aborter::open(const std::string& point, unsigned connection) {
     const std::string path = std::string(kControl) + "/" + std::to_string(connection) + "/abort";
-    io::Fd fd(::open(path.c_str(), O_WRONLY | O_CLOEXEC));
+    Aborter out;
+    out.point_ = point;
+    out.connection_ = connection;
+    out.control_ = io::Fd(::open(path.c_str(), O_WRONLY | O_CLOEXEC));
     // Nobody may have mounted the control file system. EBUSY: it is there.
-    if (!fd && errno == ENOENT &&
+    if (!out.control_ &&
         (::mount("fusectl", kControl, "fusectl", MS_NOSUID | MS_NODEV | MS_NOEXEC, nullptr) == 0 ||
          errno == EBUSY))
-        fd = io::Fd(::open(path.c_str(), O_WRONLY | O_CLOEXEC));
-    if (!fd) return fail("cannot open " + path + ": " + std::strerror(errno), errno);
-    return Aborter(std::move(fd));
+        out.control_ = io::Fd(::open(path.c_str(), O_WRONLY | O_CLOEXEC));
+    if (!uppermost(point, connection))
+        return fail("another mount than expected is on " + point, ESTALE);
+    return out;
 }
 
 Result<> Aborter::abort() const {
-    if (!fd_ || ::write(fd_.get(), "1", 1) == 1) return {};
+    if (!control_) return force();
+    if (::write(control_.get(), "1", 1) == 1) return {};
     return fail(std::string("cannot abort a FUSE connection: ") + std::strerror(errno), errno);
+}
+
+/// umount2(2) with MNT_FORCE aborts the connection before it looks whether the mount is busy, and
+/// it is: we hold its root. Nothing is left to be done if the mount has gone.
+Result<> Aborter::force() const {
+    if (point_.empty() || !uppermost(point_, connection_)) return {};
+    io::Fd root(::open(point_.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+    if (root && ::umount2(point_.c_str(), MNT_FORCE | UMOUNT_NOFOLLOW) != 0 && errno == EBUSY)
+        return {};
+    return fail("cannot abort the FUSE connection of " + point_ + ": " + std::strerror(errno),
+                errno);
 }
 
 Result<std::string> real_path(const std::string& path) {
     io::Fd fd(::open(path.c_str(), O_PATH | O_CLOEXEC));
     if (!fd) return fail("cannot open " + path + ": " + std::strerror(errno), errno);
     return link_target("/proc/self/fd/" + std::to_string(fd.get()));
-}
-
-bool uppermost(const std::string& point, unsigned connection) {
-    auto mounts = read_mounts();
-    auto top = std::find_if(mounts.rbegin(), mounts.rend(),
-                            [&](const Mount& mount) { return mount.point == point; });
-    return top != mounts.rend() && top->type == kMountType && top->minor == connection;
 }
 
 Result<> clear_old_mounts(const std::string& path) {
@@ -170,10 +186,9 @@ Result<> clear_old_mounts(const std::string& path) {
         auto old = std::find_if(mounts.rbegin(), mounts.rend(),
                                 [&](const Mount& mount) { return mount.point == point; });
         if (old == mounts.rend() || old->type != kMountType) return {};
-        auto aborter = Aborter::open(old->minor);
-        if (!aborter && aborter.error().code != ENOENT) return tl::unexpected(aborter.error());
-        if (!uppermost(point, old->minor)) continue;  // it went by itself
-        if (auto aborted = aborter ? aborter->abort() : Result<>{}; !aborted) return aborted;
+        auto aborter = Aborter::open(point, old->minor);
+        if (!aborter) continue;  // it went by itself
+        if (auto aborted = aborter->abort(); !aborted) return aborted;
         if (::umount2(point.c_str(), MNT_DETACH | UMOUNT_NOFOLLOW) != 0)
             return fail("cannot remove the old mount on " + point + ": " + std::strerror(errno),
                         errno);

@@ -12,7 +12,7 @@
 
 namespace ha::replicatord::fuse {
 
-/// A line of /proc/self/mountinfo (proc_pid_mountinfo(5)).
+/// A line of /proc/thread-self/mountinfo (proc_pid_mountinfo(5)).
 struct Mount {
     std::string point;
     std::string type;
@@ -24,21 +24,25 @@ std::vector<Mount> read_mounts();
 /// The mount type of ours.
 inline constexpr const char* kMountType = "fuse.hamirror";
 
-/// Ends one FUSE connection. It is opened while the mount is there and means that connection for
-/// ever: the number of one that is gone is soon another's.
+/// Ends one FUSE connection, never another that got its number later: numbers are used again at
+/// once.
 class Aborter {
   public:
     Aborter() = default;
-    /// ENOENT: there is no such connection. The caller then makes sure that the mount still is the
-    /// one it meant.
-    static Result<Aborter> open(unsigned connection);
-    /// Every request, waiting or to come, fails with ECONNABORTED/ENOTCONN. Success if it is gone
-    /// already.
+    /// What is mounted on `point`, on top, must be this connection; ESTALE: it is not.
+    static Result<Aborter> open(const std::string& point, unsigned connection);
+    /// Every request, waiting or to come, fails with ECONNABORTED/ENOTCONN; a mount stays. Success
+    /// if it is gone already.
     [[nodiscard]] Result<> abort() const;
 
   private:
-    explicit Aborter(io::Fd fd) : fd_(std::move(fd)) {}
-    io::Fd fd_;
+    [[nodiscard]] Result<> force() const;
+
+    /// The connection's file in the control file system, opened while the mount was there. None:
+    /// there is no such file system here (containers).
+    io::Fd control_;
+    std::string point_;
+    unsigned connection_ = 0;
 };
 
 /// `path` without symbolic links. Sends no request to a file system mounted there, dead or alive.

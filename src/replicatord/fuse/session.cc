@@ -82,10 +82,8 @@ Result<> Session::find_connection() {
     });
     if (mine == mounts.rend()) return fail("the new mount on " + options_.point + " is not there");
     connection_ = mine->minor;
-    auto aborter = Aborter::open(connection_);
+    auto aborter = Aborter::open(options_.point, connection_);
     if (!aborter) return tl::unexpected(aborter.error());
-    if (!uppermost(options_.point, connection_))
-        return fail("the new mount on " + options_.point + " is gone again");
     aborter_ = std::move(*aborter);
     return {};
 }

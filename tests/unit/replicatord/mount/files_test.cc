@@ -484,6 +484,27 @@ TEST_F(Files, AnEndEndsNoOtherConnectionOfTheSameNumber) {
     EXPECT_EQ(get(at("a")), "still served");
 }
 
+TEST_F(Files, AnAbortNeedsNoControlFileSystem) {
+    ASSERT_TRUE(filesystem_->unmount(std::chrono::seconds(5)));
+    guard_.reset();
+    filesystem_.reset();
+    // As in a container. A thread may have mounts of its own.
+    std::thread container([this] {
+        ASSERT_EQ(::unshare(CLONE_NEWNS), 0);
+        ASSERT_EQ(::mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr), 0);
+        ASSERT_EQ(::mount("none", "/sys/fs/fuse", "tmpfs", MS_RDONLY, nullptr), 0);
+        mount_unguarded();
+        put("a", "a");
+        ASSERT_TRUE(filesystem_->abort());
+        EXPECT_EQ(::open(at("b").c_str(), O_CREAT | O_RDWR, 0600), -1);
+        EXPECT_EQ(errno, ENOTCONN);  // the mount is there, and dead
+        ASSERT_TRUE(filesystem_->unmount(std::chrono::seconds(5)));
+        EXPECT_EQ(get(at("a")), "a");
+        filesystem_.reset();
+    });
+    container.join();
+}
+
 TEST_F(Files, ABusyUnmountNamesTheHolderAndIsBounded) {
     put("a", "x");
     io::Fd held(::open(at("a").c_str(), O_RDONLY));
