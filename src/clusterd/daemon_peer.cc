@@ -215,8 +215,9 @@ void Daemon::heard(std::size_t network, std::span<const std::byte> payload) {
     }
     network_heard_[network] = io::boot_now();
     for (auto& [name, module] : modules_) {
+        const std::string& known = name;  // clang 14 captures no structured binding
         auto theirs = std::find_if(beat->modules.begin(), beat->modules.end(),
-                                   [&](const ModuleBeat& one) { return one.module == name; });
+                                   [&](const ModuleBeat& one) { return one.module == known; });
         module->heard(theirs == beat->modules.end() ? nullptr : &*theirs);
     }
     peer_evidence();

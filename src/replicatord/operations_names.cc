@@ -113,8 +113,8 @@ Operations::Outcome Operations::rename2(Request& request) {
     auto old_name = request.text(at);
     auto new_name = old_name ? request.text(at) : std::nullopt;
     if (!new_name) return failed(EINVAL);
-    if ((in.flags & ~(RENAME_NOREPLACE | RENAME_EXCHANGE | RENAME_WHITEOUT)) != 0)
-        return failed(EINVAL);
+    constexpr std::uint32_t kKnown = RENAME_NOREPLACE | RENAME_EXCHANGE | RENAME_WHITEOUT;
+    if ((in.flags & ~kKnown) != 0) return failed(EINVAL);
     return move(request, {id_of(request), *old_name, id_of(in.newdir), *new_name, in.flags});
 }
 

@@ -4,6 +4,7 @@
 #include <set>
 #include <utility>
 
+#include "base/overloaded.h"
 #include "io/clock.h"
 #include "io/log.h"
 
@@ -12,11 +13,6 @@ namespace {
 
 constexpr auto kDumpInterval = 200ms;
 constexpr unsigned kDumpAttempts = 10;
-
-template <typename... Cases>
-struct Overloaded : Cases... {
-    using Cases::operator()...;
-};
 
 vip::Event event_of(const io::NetworkChange& change) {
     if (const auto* link = std::get_if<io::LinkChange>(&change)) {

@@ -7,6 +7,7 @@
 #include <cstring>
 #include <filesystem>
 
+#include "base/overloaded.h"
 #include "io/fd.h"
 #include "io/gate_file.h"
 #include "io/log.h"
@@ -20,11 +21,6 @@ constexpr unsigned kTicketBits = 40;
 std::string marker_path(const std::string& module) {
     return std::string(kMarkerDirectory) + "/" + module;
 }
-
-template <typename... Cases>
-struct Overloaded : Cases... {
-    using Cases::operator()...;
-};
 
 }  // namespace
 

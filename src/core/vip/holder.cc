@@ -177,8 +177,9 @@ void Holder::announce_due(Instant now, Effects& effects) {
 }
 
 void Holder::answer(Effects& effects) {
-    for (auto& [module, order] : orders_) {
+    for (auto& [name, order] : orders_) {
         if (order.answered) continue;
+        const std::string& module = name;  // clang 14 captures no structured binding
         const bool hold = order.hold;
         const bool done = std::all_of(entries_.begin(), entries_.end(), [&](const auto& it) {
             if (it.second.module != module) return true;

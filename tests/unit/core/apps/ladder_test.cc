@@ -1,14 +1,10 @@
 #include "core/apps/ladder.h"
+#include "base/overloaded.h"
 
 #include <gtest/gtest.h>
 
 namespace ha::apps {
 namespace {
-
-template <typename... Cases>
-struct Overloaded : Cases... {
-    using Cases::operator()...;
-};
 
 std::string spell(const Effect& effect) {
     return std::visit(

@@ -1,14 +1,10 @@
 #include "core/vip/holder.h"
+#include "base/overloaded.h"
 
 #include <gtest/gtest.h>
 
 namespace ha::vip {
 namespace {
-
-template <typename... Cases>
-struct Overloaded : Cases... {
-    using Cases::operator()...;
-};
 
 std::string at(int index) {
     return " on " + std::to_string(index);
