@@ -2,6 +2,7 @@
 
 #include <sys/mman.h>
 
+#include <atomic>
 #include <future>
 #include <thread>
 
@@ -50,11 +51,12 @@ class CountingJournal final : public Journal {
             ++came_;
             changed_.notify_all();
         }
-        return journal_ == nullptr ? EROFS : journal_->admit();
+        Journal* journal = journal_.load();  // mounted before the mirror is there
+        return journal == nullptr ? EROFS : journal->admit();
     }
-    void leave() noexcept override { journal_->leave(); }
+    void leave() noexcept override { journal_.load()->leave(); }
     Sequence append(replication::Operation operation) override {
-        return journal_->append(std::move(operation));
+        return journal_.load()->append(std::move(operation));
     }
     void when_accepted(Sequence sequence, Completion done) override {
         {
@@ -62,10 +64,10 @@ class CountingJournal final : public Journal {
             ++appended_;
             changed_.notify_all();
         }
-        journal_->when_accepted(sequence, std::move(done));
+        journal_.load()->when_accepted(sequence, std::move(done));
     }
     void when_durable(Sequence sequence, Completion done) override {
-        journal_->when_durable(sequence, std::move(done));
+        journal_.load()->when_durable(sequence, std::move(done));
     }
     int came() {
         std::scoped_lock lock(mutex_);
@@ -85,7 +87,7 @@ class CountingJournal final : public Journal {
     }
 
   private:
-    Journal* journal_ = nullptr;
+    std::atomic<Journal*> journal_ = nullptr;
     std::mutex mutex_;
     std::condition_variable changed_;
     int came_ = 0;
