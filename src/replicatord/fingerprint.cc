@@ -7,6 +7,7 @@
 
 #include <cerrno>
 #include <cstring>
+#include <ctime>
 #include <vector>
 
 #include "base/bytes.h"
@@ -43,6 +44,21 @@ XXH128_hash_t hash_of(std::uint64_t root, std::uint64_t directory, const char* n
     return XXH3_128bits(bytes.data(), bytes.size());
 }
 
+Result<> pass_a_tick() {
+    timespec tick{};
+    timespec begin{};
+    timespec now{};
+    if (::clock_getres(CLOCK_REALTIME_COARSE, &tick) != 0 ||
+        ::clock_gettime(CLOCK_REALTIME_COARSE, &begin) != 0)
+        return fail(std::string("cannot read the clock: ") + std::strerror(errno), errno);
+    do {
+        // Time itself is waited for. Cut short by a signal it is only waited for again.
+        ::clock_nanosleep(CLOCK_MONOTONIC, 0, &tick, nullptr);
+        ::clock_gettime(CLOCK_REALTIME_COARSE, &now);
+    } while (now.tv_sec == begin.tv_sec && now.tv_nsec == begin.tv_nsec);
+    return {};
+}
+
 }  // namespace
 
 // A sum, because directories are read in no order that may be relied upon.
@@ -61,6 +77,7 @@ Result<Fingerprint> take_fingerprint(const Tree& tree) {
         add({root, 0, "", &inode});
     }
     if (auto walked = tree.walk(add); !walked) return tl::unexpected(walked.error());
+    if (auto passed = pass_a_tick(); !passed) return tl::unexpected(passed.error());
     return all;
 }
 

@@ -9,8 +9,8 @@
 
 // Between a common stop and the next start the directories are plain and writable, and the start
 // compares nothing: it takes the copies for identical. So the stop ends with a walk that notes what
-// every inode looks like, and the start begins with another one. No clock is asked: a change sets
-// an inode's change time to another value, whatever the time is.
+// every inode looks like, and the start begins with another one. A change sets an inode's change time
+// to another value, in whatever direction the clock was set meanwhile.
 
 namespace ha::replicatord {
 
@@ -26,7 +26,9 @@ struct Fingerprint {
     auto operator<=>(const Fingerprint&) const = default;
 };
 
-/// Walks everything. Nothing may change meanwhile.
+/// Walks everything. Nothing may change meanwhile. Change times go by ticks (CLOCK_REALTIME_COARSE,
+/// clock_gettime(2)); a tick begins before this returns, so that the next change has another time
+/// than the last one noted.
 Result<Fingerprint> take_fingerprint(const Tree& tree);
 
 /// The one kept in a module's store, DIRECTORY/fingerprint (docs/formats.md, "Fingerprint").
