@@ -29,6 +29,21 @@ tl::unexpected<Error> failed(const char* what, const BusError& error, int code) 
     return fail(std::string("systemd does not answer: ") + what + ": " + why, -code);
 }
 
+constexpr const char* kUnit = "org.freedesktop.systemd1.Unit";
+
+/// The object of a unit, loaded if it was not.
+Result<std::string> path_of(sd_bus* bus, const std::string& unit) {
+    BusError error;
+    sd_bus_message* raw = nullptr;
+    int code = sd_bus_call_method(bus, kName, kManagerPath, kManager, "LoadUnit", &error.value,
+                                  &raw, "s", unit.c_str());
+    Message reply(raw);
+    const char* path = nullptr;
+    if (code >= 0) code = sd_bus_message_read(reply.get(), "o", &path);
+    if (code < 0) return failed(unit.c_str(), error, code);
+    return std::string(path);
+}
+
 SdBus open_private() {
     sd_bus* raw = nullptr;
     if (sd_bus_new(&raw) < 0) return nullptr;
@@ -66,18 +81,12 @@ Result<std::string> system_state(sd_bus* bus) {
 }
 
 Result<std::string> job_of(sd_bus* bus, const std::string& unit) {
+    auto path = path_of(bus, unit);
+    if (!path) return path;
     BusError error;
-    sd_bus_message* raw = nullptr;
-    int code = sd_bus_call_method(bus, kName, kManagerPath, kManager, "LoadUnit", &error.value,
-                                  &raw, "s", unit.c_str());
-    Message reply(raw);
-    const char* path = nullptr;
-    if (code >= 0) code = sd_bus_message_read(reply.get(), "o", &path);
-    if (code < 0) return failed(unit.c_str(), error, code);
-
     sd_bus_message* raw_job = nullptr;
-    code = sd_bus_get_property(bus, kName, path, "org.freedesktop.systemd1.Unit", "Job",
-                               &error.value, &raw_job, "(uo)");
+    int code = sd_bus_get_property(bus, kName, path->c_str(), kUnit, "Job", &error.value, &raw_job,
+                                   "(uo)");
     Message job(raw_job);
     std::uint32_t id = 0;
     const char* job_path = nullptr;
@@ -95,18 +104,12 @@ Result<std::string> job_of(sd_bus* bus, const std::string& unit) {
 }
 
 Result<std::string> unit_state(sd_bus* bus, const std::string& unit) {
+    auto path = path_of(bus, unit);
+    if (!path) return path;
     BusError error;
-    sd_bus_message* raw = nullptr;
-    int code = sd_bus_call_method(bus, kName, kManagerPath, kManager, "LoadUnit", &error.value,
-                                  &raw, "s", unit.c_str());
-    Message reply(raw);
-    const char* path = nullptr;
-    if (code >= 0) code = sd_bus_message_read(reply.get(), "o", &path);
     char* text = nullptr;
-    if (code >= 0) {
-        code = sd_bus_get_property_string(bus, kName, path, "org.freedesktop.systemd1.Unit",
-                                          "ActiveState", &error.value, &text);
-    }
+    const int code = sd_bus_get_property_string(bus, kName, path->c_str(), kUnit, "ActiveState",
+                                                &error.value, &text);
     if (code < 0) return failed(unit.c_str(), error, code);
     std::string state(text);
     std::free(text);
@@ -142,18 +145,12 @@ Result<> reload_systemd(sd_bus* bus) {
 }
 
 Result<bool> ordered_after(sd_bus* bus, const std::string& unit, const std::string& other) {
+    auto path = path_of(bus, unit);
+    if (!path) return tl::unexpected(path.error());
     BusError error;
-    sd_bus_message* raw = nullptr;
-    int code = sd_bus_call_method(bus, kName, kManagerPath, kManager, "LoadUnit", &error.value,
-                                  &raw, "s", unit.c_str());
-    Message reply(raw);
-    const char* path = nullptr;
-    if (code >= 0) code = sd_bus_message_read(reply.get(), "o", &path);
     char** list = nullptr;
-    if (code >= 0) {
-        code = sd_bus_get_property_strv(bus, kName, path, "org.freedesktop.systemd1.Unit", "After",
-                                        &error.value, &list);
-    }
+    const int code =
+        sd_bus_get_property_strv(bus, kName, path->c_str(), kUnit, "After", &error.value, &list);
     if (code < 0) return failed(unit.c_str(), error, code);
     bool found = false;
     for (char** name = list; name != nullptr && *name != nullptr; ++name) {

@@ -9,8 +9,8 @@
 
 // Between a common stop and the next start the directories are plain and writable, and the start
 // compares nothing: it takes the copies for identical. So the stop ends with a walk that notes what
-// every inode looks like, and the start begins with another one. A change sets an inode's change time
-// to another value, in whatever direction the clock was set meanwhile.
+// every inode looks like, and the start begins with another one. A change sets an inode's change
+// time to another value, in whatever direction the clock was set meanwhile.
 
 namespace ha::replicatord {
 

@@ -68,6 +68,15 @@ def install(lab, record=None):
     begin(lab)
 
 
+def install_under_load(lab):
+    """All of it, and clients that write through the virtual IP; returns their recorder."""
+    record = lab.recorder(VIP)
+    install(lab, record)
+    record.start()
+    record.wait_confirmed(200)
+    return record
+
+
 def stop_all(lab):
     lab.node1.run(f"hamirrorctl stop {MODULE} --all --wait", timeout=60)
 

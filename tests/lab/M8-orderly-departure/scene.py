@@ -8,10 +8,7 @@ STATE = "systemctl list-units --no-legend --plain 'ha-*'"
 
 def play(lab):
     one, other = lab.pair
-    record = lab.recorder(pair.VIP)
-    pair.install(lab, record)
-    record.start()
-    record.wait_confirmed(200)
+    record = pair.install_under_load(lab)
 
     mark = lab.step("systemctl stop ha-cluster.target on the primary")
     one.run("systemctl stop ha-cluster.target", timeout=60)

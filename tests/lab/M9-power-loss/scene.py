@@ -6,10 +6,7 @@ TIMEOUT = 240
 
 def play(lab):
     one, other = lab.pair
-    record = lab.recorder(pair.VIP)
-    pair.install(lab, record)
-    record.start()
-    record.wait_confirmed(200)
+    record = pair.install_under_load(lab)
 
     mark = lab.step("power loss of the primary, under load")
     lab.power_loss(one)

@@ -24,10 +24,7 @@ def kill(lab, node, unit):
 
 def play(lab):
     one, other = lab.pair
-    record = lab.recorder(pair.VIP)
-    pair.install(lab, record)
-    record.start()
-    record.wait_confirmed(200)
+    record = pair.install_under_load(lab)
     primary = main_pid(one)
     for node in lab.pair:
         for unit in HARMLESS:

@@ -8,10 +8,7 @@ SPLIT_BRAIN = "ea38d89ce6e24c289bcd8db0fd7a1916"    # src/api/message_ids.h
 
 def play(lab):
     one, other = lab.pair
-    record = lab.recorder(pair.VIP)
-    pair.install(lab, record)
-    record.start()
-    record.wait_confirmed(200)
+    record = pair.install_under_load(lab)
 
     lab.step("the secondary is frozen until the primary goes on alone")
     other.freeze()

@@ -31,7 +31,8 @@ class ModuleTest : public testing::Test {
   protected:
     void SetUp() override {
         char name[] = "/tmp/module-test-XXXXXX";
-        directory_ = mkdtemp(name);
+        ASSERT_NE(mkdtemp(name), nullptr);
+        directory_ = name;
         store_.emplace(loop_, directory_);
         config_.name = "db";
         config_.replicate = {{"/srv/db", {}}};
