@@ -453,7 +453,7 @@ Result<> Controller::begin_following(const api::FollowMirror& order) {
     if (!stamped) return stamped;
     if (!order.resync && !indexed_) {
         // The primary's operations name files this process may never have looked up.
-        auto indexed = files_->tree().index_all([](std::uint64_t) {});
+        auto indexed = files_->tree().index_all();
         if (!indexed) return indexed;
         indexed_ = true;
     }

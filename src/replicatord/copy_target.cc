@@ -47,7 +47,7 @@ Result<> CopyTarget::begin() {
     listing_.clear();
     in_pass_ = true;
     tree_.drop_transient();
-    if (auto indexed = tree_.index_all([](std::uint64_t) {}); !indexed) return indexed;
+    if (auto indexed = tree_.index_all(); !indexed) return indexed;
     return orphans_.begin_pass();
 }
 

@@ -109,8 +109,8 @@ class Tree {
     /// Forgets every transient id (before a promotion).
     void drop_transient();
     /// Walks everything and makes every inode that carries an identity known (needed on a target:
-    /// operations name files by id). `progress` is called with the number of inodes seen.
-    Result<> index_all(const std::function<void(std::uint64_t)>& progress);
+    /// operations name files by id).
+    Result<> index_all();
 
     /// A name in a directory, as walk() shows it.
     struct Entry {

@@ -32,74 +32,74 @@ Result<> for_each_entry(int fd, Visit visit) {
     }
 }
 
+/// Whether names may go while they are walked: then what has just gone is passed over.
+enum class Names : std::uint8_t { Fixed, MayGo };
+
+/// Opens the directories of root `i` below `todo`, but neither the orphan directory nor other file
+/// systems, and calls visit(directory, name, attributes) for every name in them; it fills
+/// `attributes`. The stack holds places, not descriptors: a tree may be deeper than descriptors are
+/// many.
+template <typename Impl, typename Visit>
+Result<> for_each_below(Impl& impl, std::size_t i, std::vector<Place> todo, Names names,
+                        Visit visit) {
+    const OpenRoot& root = impl.roots[i];
+    while (!todo.empty()) {
+        const Place place = todo.back();
+        todo.pop_back();
+        auto fd = impl.open_place(place, O_RDONLY | O_DIRECTORY);
+        if (!fd && fd.error().code == ESTALE && names == Names::MayGo) continue;
+        if (!fd) return tl::unexpected(fd.error());
+        const bool top = place.handle == root.handle;
+        auto done = for_each_entry(fd->get(), [&](const char* name) -> Result<> {
+            if (top && std::strcmp(name, Tree::kOrphanDirectory) == 0) return {};
+            struct stat attributes {};
+            auto visited = visit(fd->get(), name, attributes);
+            if (!visited && visited.error().code == ENOENT && names == Names::MayGo) return {};
+            if (!visited || !S_ISDIR(attributes.st_mode)) return visited;
+            auto at = handle_at(fd->get(), name);
+            if (!at && names == Names::MayGo) return {};
+            if (!at) return tl::unexpected(at.error());
+            if (at->mount_id == root.mount_id)
+                todo.push_back(Place{static_cast<std::uint8_t>(i), S_IFDIR >> 12U, at->handle});
+            return {};
+        });
+        if (!done) return done;
+    }
+    return {};
+}
+
 }  // namespace
 
-// The stack holds places, not descriptors: a tree may be deeper than descriptors are many.
-Result<> Tree::index_all(const std::function<void(std::uint64_t)>& progress) {
-    std::uint64_t seen = 0;
+Result<> Tree::index_all() {
     for (std::size_t i = 0; i < impl_->roots.size(); ++i) {
-        const OpenRoot& root = impl_->roots[i];
-        std::vector<Place> todo{*impl_->index.find(root_id(i))};
-        auto orphans = handle_at(root.orphans.get(), "");
+        auto orphans = handle_at(impl_->roots[i].orphans.get(), "");
         if (!orphans) return tl::unexpected(orphans.error());
-        todo.push_back(Place{static_cast<std::uint8_t>(i), S_IFDIR >> 12U, orphans->handle});
-        while (!todo.empty()) {
-            Place place = todo.back();
-            todo.pop_back();
-            auto fd = impl_->open_place(place, O_RDONLY | O_DIRECTORY);
-            if (!fd && fd.error().code == ESTALE) continue;
-            if (!fd) return tl::unexpected(fd.error());
-            auto done = for_each_entry(fd->get(), [&](const char* name) -> Result<> {
-                struct stat attributes {};
-                auto id = impl_->lookup_quickly(i, fd->get(), name, attributes);
-                if (!id && id.error().code == ENOENT) return {};
-                if (!id) return tl::unexpected(id.error());
-                if (++seen % 1024 == 0) progress(seen);
-                if (!S_ISDIR(attributes.st_mode)) return {};
-                auto at = handle_at(fd->get(), name);
-                if (!at || at->mount_id != root.mount_id || at->handle == orphans->handle)
-                    return {};
-                todo.push_back(Place{static_cast<std::uint8_t>(i), S_IFDIR >> 12U, at->handle});
-                return {};
-            });
-            if (!done) return done;
-        }
+        const Place hidden{static_cast<std::uint8_t>(i), S_IFDIR >> 12U, orphans->handle};
+        const auto learn = [&](int fd, const char* name, struct stat& inode) -> Result<> {
+            auto id = impl_->lookup_quickly(i, fd, name, inode);
+            if (!id) return tl::unexpected(id.error());
+            return {};
+        };
+        auto done = for_each_below(*impl_, i, {hidden, *impl_->index.find(root_id(i))},
+                                   Names::MayGo, learn);
+        if (!done) return done;
     }
-    progress(seen);
     return {};
 }
 
 Result<> Tree::walk(const std::function<void(const Entry&)>& visit) const {
     for (std::size_t i = 0; i < impl_->roots.size(); ++i) {
-        const OpenRoot& root = impl_->roots[i];
-        auto orphans = handle_at(root.orphans.get(), "");
-        if (!orphans) return tl::unexpected(orphans.error());
-        std::vector<Place> todo{*impl_->index.find(root_id(i))};
-        while (!todo.empty()) {
-            Place place = todo.back();
-            todo.pop_back();
-            auto fd = impl_->open_place(place, O_RDONLY | O_DIRECTORY);
-            if (!fd) return tl::unexpected(fd.error());
+        const auto show = [&](int fd, const char* name, struct stat& inode) -> Result<> {
             struct stat directory {};
-            if (::fstat(fd->get(), &directory) != 0) return call_failed("stat", errno);
-            auto done = for_each_entry(fd->get(), [&](const char* name) -> Result<> {
-                struct stat inode {};
-                if (::fstatat(fd->get(), name, &inode, AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT) != 0)
-                    return call_failed("stat", errno);
-                if (!S_ISDIR(inode.st_mode)) {
-                    visit({i, directory.st_ino, name, &inode});
-                    return {};
-                }
-                auto at = handle_at(fd->get(), name);
-                if (!at) return tl::unexpected(at.error());
-                if (at->handle == orphans->handle) return {};
-                visit({i, directory.st_ino, name, &inode});
-                if (at->mount_id == root.mount_id)
-                    todo.push_back(Place{static_cast<std::uint8_t>(i), S_IFDIR >> 12U, at->handle});
-                return {};
-            });
-            if (!done) return done;
-        }
+            if (::fstat(fd, &directory) != 0) return call_failed("stat", errno);
+            if (::fstatat(fd, name, &inode, AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT) != 0)
+                return call_failed("stat", errno);
+            visit({i, directory.st_ino, name, &inode});
+            return {};
+        };
+        auto done =
+            for_each_below(*impl_, i, {*impl_->index.find(root_id(i))}, Names::Fixed, show);
+        if (!done) return done;
     }
     return {};
 }
