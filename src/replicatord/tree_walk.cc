@@ -97,8 +97,7 @@ Result<> Tree::walk(const std::function<void(const Entry&)>& visit) const {
             visit({i, directory.st_ino, name, &inode});
             return {};
         };
-        auto done =
-            for_each_below(*impl_, i, {*impl_->index.find(root_id(i))}, Names::Fixed, show);
+        auto done = for_each_below(*impl_, i, {*impl_->index.find(root_id(i))}, Names::Fixed, show);
         if (!done) return done;
     }
     return {};

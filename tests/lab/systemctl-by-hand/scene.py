@@ -36,10 +36,9 @@ def play(lab):
             f"systemctl kill -s KILL {CLUSTERD}")
     one.wait_for(f"test $(systemctl show -P ActiveState {CLUSTERD}) = failed", deadline=10)
     one.run("systemctl stop ha-cluster.target", timeout=60)
-    lab.expect(not one.run(f"pgrep -x postgres || test -e {MARKER}", check=False),
-               "no PostgreSQL on node1, and the gate is closed")
+    one.wait_for(f"! pgrep -x postgres && ! test -e {MARKER}", deadline=30)
     lab.expect(not one.run(f"systemctl start {pair.UNIT}", check=False),
-               "nor does it start there by hand")
+               "PostgreSQL is stopped, the gate is closed: it does not start by hand")
     seen = other.wait_status(pair.MODULE, "alone", "ready", deadline=30)
     record.wait_confirmed_after(seen.at)
     lab.tell(f"  {other} serves; longest silence {record.outage(since=mark):.2f} s")
