@@ -263,10 +263,11 @@ def audit(words):
     return 1 if report.differences else 0
 
 
-@verb("demo", "the story of the product, told on two fresh nodes in under a minute")
+@verb("demo [--keep]", "the story of the product, told on two fresh nodes in under a minute",
+      "--keep leaves the nodes up, with the module served, to look around in.")
 def demo(words):
     from . import demo as story    # the only verb that needs it
-    return story.main()
+    return story.main(flag(words, "--keep"))
 
 
 @verb("bench [NAME...]", "run the benchmarks in tests/bench, or list them")
