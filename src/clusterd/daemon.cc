@@ -35,6 +35,7 @@ Daemon::Daemon(io::Loop& loop, Configurations configurations, io::Identity ident
       background_(loop),
       workers_(loop, {[this](io::WorkerId id, const api::Fact& fact) { worker_fact(id, fact); },
                       [this](io::WorkerId id, const std::string& why) { worker_gone(id, why); }}),
+      workers_wait_(loop),
       heartbeat_timer_(loop),
       face_(loop, *this) {}
 
@@ -107,7 +108,7 @@ ModuleOutside Daemon::outside(const std::string& name) {
     };
     result.replicator = [this, name] { return replicator(name); };
     result.replicator_runs = [this, name](std::function<void(bool)> answer) {
-        ask_whether_runs(name, std::move(answer));
+        ask_whether_runs(unit_of(WorkerKind::Replicator, name), std::move(answer));
     };
     result.changed = [this] {
         face_.changed();
@@ -134,9 +135,8 @@ void Daemon::run_replicator(const std::string& module, bool start,
     });
 }
 
-void Daemon::ask_whether_runs(const std::string& module, std::function<void(bool)> answer) {
-    background_.run([unit = unit_of(WorkerKind::Replicator, module),
-                     answer = std::move(answer)]() -> std::function<void()> {
+void Daemon::ask_whether_runs(const std::string& unit, std::function<void(bool)> answer) {
+    background_.run([unit, answer = std::move(answer)]() -> std::function<void()> {
         auto bus = io::open_systemd(10s);
         auto state = bus ? io::unit_state(bus->get(), unit) : tl::unexpected(bus.error());
         bool runs = !state || (*state != "inactive" && *state != "failed");
@@ -190,6 +190,7 @@ void Daemon::worker_hello(io::WorkerId id, const api::WorkerHello& hello) {
     if (!ready || workers_were_ready_) return;
     workers_were_ready_ = true;
     for (auto& [name, module] : modules_) module->workers_ready();
+    workers_wait_.release(true);
 }
 
 void Daemon::worker_gone(io::WorkerId id, const std::string& reason) {
@@ -214,6 +215,7 @@ void Daemon::worker_gone(io::WorkerId id, const std::string& reason) {
 void Daemon::terminate() {
     if (terminating_) return;
     terminating_ = true;
+    workers_wait_.release(false);
     io::notify_stopping();
     io::log(io::Level::Notice, api::message::kDaemonStopping, {},
             "Stopping: the modules are stopped or handed over first.");
@@ -258,22 +260,38 @@ ClusterView Daemon::view() const {
     return shown;
 }
 
+/// The target is active as soon as its daemons run; they connect a moment later.
 void Daemon::start(const std::string& name, bool as_source, Done done) {
+    if (find(name, done) == nullptr) return;
+    if (workers_were_ready_) return start_now(name, as_source, done);
+    ask_whether_runs("ha-cluster.target", [this, name, as_source, done](bool runs) {
+        if (!runs) {
+            return done(tl::unexpected(CommandError{
+                "TargetNotActive",
+                "The cluster is not started on this node: systemctl start ha-cluster.target"}));
+        }
+        if (workers_were_ready_) return start_now(name, as_source, done);
+        workers_wait_.hold([this, name, as_source, done](bool there) {
+            if (there) return start_now(name, as_source, done);
+            done(tl::unexpected(
+                CommandError{"WorkersAway",
+                             "The cluster is starting or stopping on this node: ha-vipd and "
+                             "ha-watchdog have not both connected to ha-clusterd yet. Try again; "
+                             "if it stays so: systemctl status 'ha-*'"}));
+        });
+    });
+}
+
+void Daemon::start_now(const std::string& name, bool as_source, const Done& done) {
     Module* module = find(name, done);
     if (module == nullptr) return;
-    if (!workers_were_ready_) {
-        return done(
-            tl::unexpected(CommandError{"TargetNotActive",
-                                        "The cluster is not started on this node: systemctl start "
-                                        "ha-cluster.target"}));
-    }
     if (installing_.contains(name)) {
         return done(tl::unexpected(CommandError{
             "Busy", "The configuration of module " + name + " is being changed; try again."}));
     }
     cluster::StartRequested event;
     event.as_source = as_source;
-    module->command(event, std::move(done));
+    module->command(event, done);
 }
 
 void Daemon::stop(const std::string& name, bool all, Done done) {

@@ -12,6 +12,7 @@
 #include "clusterd/configurations.h"
 #include "clusterd/module.h"
 #include "clusterd/peer_link.h"
+#include "clusterd/workers_wait.h"
 #include "io/background.h"
 #include "io/heartbeat.h"
 #include "io/identity.h"
@@ -56,7 +57,7 @@ class Daemon final : public Commands {
     [[nodiscard]] ModuleOutside outside(const std::string& module);
     void run_replicator(const std::string& module, bool start,
                         std::function<void(std::string)> failed);
-    void ask_whether_runs(const std::string& module, std::function<void(bool)> answer);
+    void ask_whether_runs(const std::string& unit, std::function<void(bool)> answer);
     [[nodiscard]] MirrorProcess replicator(const std::string& module) const;
     void worker_fact(io::WorkerId id, const api::Fact& fact);
     void worker_hello(io::WorkerId id, const api::WorkerHello& hello);
@@ -66,6 +67,7 @@ class Daemon final : public Commands {
     void terminate();
     void leave_if_stopped();
     Module* find(const std::string& module, const Done& done);
+    void start_now(const std::string& module, bool as_source, const Done& done);
 
     // daemon_peer.cc
     Result<> start_peer();
@@ -109,6 +111,7 @@ class Daemon final : public Commands {
     /// The peer's last word on each module, also on one that is not installed here yet. At most 32.
     std::map<std::string, cluster::Report> last_reports_;
     bool workers_were_ready_ = false;
+    WorkersWait workers_wait_;
     std::set<std::string> installing_;  // modules whose new files are being installed
 
     std::unique_ptr<io::TlsListener> listener_;
