@@ -135,8 +135,11 @@ std::string Configurations::unsupported_change(const config::ModuleConfig& insta
     }
     return "Module " + wanted.name +
            " has data, and its list of mirrored directories (replicate: paths, their order, "
-           "exclude) cannot be changed in this version. It is: " +
-           joined(paths(installed)) + ". Mirror other directories by another module.";
+           "exclude) cannot be changed in this version, running or stopped; nothing was changed. "
+           "It is: " +
+           joined(paths(installed)) +
+           ". Mirror other directories by another module, or remove this one and make it anew "
+           "(removal.md).";
 }
 
 Result<> Configurations::install(const Candidate& candidate, const std::string& directory) {

@@ -67,6 +67,14 @@ Result<> Daemon::find_self() {
     return {};
 }
 
+const std::string& Daemon::self_name() const {
+    return configurations_.cluster().nodes[static_cast<std::size_t>(self_)].name;
+}
+
+const std::string& Daemon::peer_name() const {
+    return peer_->name;
+}
+
 // ---- modules
 // --------------------------------------------------------------------------------------
 

@@ -93,6 +93,8 @@ class Daemon final : public Commands {
     void serve_install(const ControlRequest& request);
     void install_here(const Candidate& candidate, std::function<void(Result<>)> done);
     [[nodiscard]] std::optional<CommandError> obstacle(const Candidate& candidate) const;
+    [[nodiscard]] const std::string& self_name() const;
+    [[nodiscard]] const std::string& peer_name() const;  // of a node that is paired
     void reply(std::uint64_t id, const Result<>& result, const char* code);
     void refuse(std::uint64_t id, const CommandError& why);
 

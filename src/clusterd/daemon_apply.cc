@@ -28,17 +28,16 @@ std::optional<CommandError> Daemon::obstacle(const Candidate& candidate) const {
     auto known = modules_.find(name);
     if (known == modules_.end()) return std::nullopt;
     const Module& module = *known->second;
-    if (!module.stopped()) {
-        return CommandError{"ModuleRunning",
-                            "Module " + name +
-                                " is running; a change of its configuration takes a "
-                                "stop on both nodes first: hamirrorctl stop " +
-                                name + " --all"};
+    if (!module.machine().record().chain.empty()) {
+        // First: no stop would help.
+        auto unsupported = Configurations::unsupported_change(module.config(), candidate.config);
+        if (!unsupported.empty()) return CommandError{"Invalid", unsupported};
     }
-    if (module.machine().record().chain.empty()) return std::nullopt;
-    auto unsupported = Configurations::unsupported_change(module.config(), candidate.config);
-    if (unsupported.empty()) return std::nullopt;
-    return CommandError{"Invalid", unsupported};
+    if (module.stopped()) return std::nullopt;
+    return CommandError{"ModuleRunning", "Module " + name + " is running on " + self_name() +
+                                             "; a change of its configuration takes a stop on "
+                                             "both nodes first: hamirrorctl stop " +
+                                             name + " --all"};
 }
 
 void Daemon::apply(const std::string& yaml, const std::string& file_name, bool dry_run,
