@@ -1,6 +1,7 @@
 #include <iostream>
 
 #include "ctl/daemon.h"
+#include "ctl/status_text.h"
 #include "ctl/verbs.h"
 #include "ctl/wait.h"
 #include "io/clock.h"
@@ -25,6 +26,26 @@ Outcome<> give(Daemon& daemon, Order order, const Options& options) {
             return daemon.swap(options.module);
     }
     return {};
+}
+
+/// With the command that resolves what the module waits for, where the refusal does not name it.
+Failure with_advice(Daemon& daemon, const std::string& module, Failure refusal) {
+    if (refusal.exit != Exit::Refused) return refusal;
+    auto seen = daemon.status();
+    const auto* known = seen ? seen->status.find(module) : nullptr;
+    if (known == nullptr) return refusal;
+    const NodeStatus here = known->on(seen->status.node);
+    const bool about_it = here.readiness == "blocked" && !here.reason.empty() &&
+                          refusal.text.find(here.reason) != std::string::npos;
+    const auto command = about_it ? advice(module, here) : "";
+    if (!command.empty()) refusal.text += "\n    " + command;
+    return refusal;
+}
+
+Outcome<> give_explained(Daemon& daemon, Order order, const Options& options) {
+    auto given = give(daemon, order, options);
+    if (given) return given;
+    return tl::unexpected(with_advice(daemon, options.module, given.error()));
 }
 
 std::string out_of_time(const Verdict& last, const Options& options) {
@@ -54,13 +75,13 @@ Outcome<> wait(Follower& follower, Waiter& waiter, const Options& options) {
 Outcome<> run(Order order, const Options& options) {
     auto daemon = Daemon::connect();
     if (!daemon) return tl::unexpected(daemon.error());
-    if (!options.wait) return give(*daemon, order, options);
+    if (!options.wait) return give_explained(*daemon, order, options);
     Follower follower(*daemon);
     if (auto subscribed = follower.subscribe(); !subscribed) return subscribed;
     auto before = daemon->status();
     if (!before) return tl::unexpected(before.error());
     Waiter waiter(order, options.module, before->status);
-    if (auto given = give(*daemon, order, options); !given) return given;
+    if (auto given = give_explained(*daemon, order, options); !given) return given;
     return wait(follower, waiter, options);
 }
 

@@ -132,6 +132,7 @@ class Machine {
 
     // machine_waiting.cc
     void waiting_start(const Event& event);
+    void waiting_swap(const Event& event);
     void waiting_report(const Event& event);
     void waiting_silent(const Event& event);
     void waiting_deadline(const Event& event);

@@ -33,7 +33,7 @@ struct Table {
      ____, ____, ____, ____, ____, ____, ____,
      ____, ____, ____, ____, ____, ____, ____},
     // Waiting
-    {&M::waiting_start, &M::close, busy, &M::waiting_report, &M::waiting_silent, ____, &M::waiting_deadline,
+    {&M::waiting_start, &M::close, &M::waiting_swap, &M::waiting_report, &M::waiting_silent, ____, &M::waiting_deadline,
      ____, &M::mirror_lost, ____, ____, ____, ____, ____,
      ____, ____, &M::waiting_durable, ____, ____, ____, ____,
      ____, ____, ____, ____, ____, ____, ____},

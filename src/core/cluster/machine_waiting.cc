@@ -25,6 +25,13 @@ void Machine::waiting_start(const Event& event) {
     if (source && !marker_valid_) return refuse("data-missing", reason_.text);
     waiting_as_source_ = source;
     evaluate();
+    // It is running already, so far as it can: what is needed is something else.
+    if (!source && phase_ == Phase::Waiting && blocked_) refuse(reason_.code.c_str(), reason_.text);
+}
+
+void Machine::waiting_swap(const Event& event) {
+    if (!blocked_) return refuse_busy(event);
+    refuse(reason_.code.c_str(), "There are no roles to exchange. " + reason_.text);
 }
 
 void Machine::waiting_report(const Event& event) {

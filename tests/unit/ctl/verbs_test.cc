@@ -193,6 +193,24 @@ TEST_F(Verbs, RefusalsAreShownAsTheyAre) {
     EXPECT_EQ(play(run_swap, options), "1 There is no module shop; there are: web-shop.");
 }
 
+TEST_F(Verbs, ARefusalOfABlockedModuleNamesTheCommand) {
+    serve();
+    in_loop([this] {
+        auto& here = commands_->shown.modules[0].nodes[1];
+        here.state = "waiting";
+        here.readiness = "blocked";
+        here.reason_code = "peer-first";
+        here.reason = "node1 was primary.";
+        commands_->answer =
+            tl::unexpected(clusterd::CommandError{"peer-first", "Not now. node1 was primary."});
+        face_->changed();
+    });
+    auto options = shop();
+    options.wait = false;
+    EXPECT_EQ(play(run_start, options),
+              "1 Not now. node1 was primary.\n    hamirrorctl start web-shop on the other node");
+}
+
 TEST_F(Verbs, WaitingOutlivesTheBus) {
     serve();
     std::thread outage([this] {
