@@ -64,7 +64,7 @@ Result<> check_directories(const api::OpenMirror& order) {
         if (!cleared) return cleared;
         struct stat attributes {};
         if (stat(path.path.c_str(), &attributes) != 0) {
-            return fail(path.path + " does not exist on this node.", errno);
+            return fail(path.path + " does not exist.", errno);
         }
         if (!S_ISDIR(attributes.st_mode)) return fail(path.path + " is no directory.", ENOTDIR);
     }

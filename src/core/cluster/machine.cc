@@ -32,7 +32,7 @@ void Machine::begin(Instant now, std::vector<Effect>& effects) {
         // Not "stopped": the application may run all the while, and the peer would take over.
         awaiting_workers_ = true;
         enter(Phase::Opening);
-        wait_for("opening", "Waiting for the workers of this node.");
+        wait_for("opening", "Waiting for the workers of " + self_name() + ".");
     }
     report_if_changed();
     effects_ = nullptr;
@@ -72,7 +72,7 @@ void Machine::ignore(const Event&) {}
 
 void Machine::refuse_busy(const Event&) {
     refuse("busy", "Module " + settings_.module + " is " + name(phase_) +
-                       " on this node; try again when it has settled.");
+                       " on " + self_name() + "; try again when it has settled.");
 }
 
 void Machine::stopped_stop(const Event&) {

@@ -242,6 +242,10 @@ class Machine {
 
     [[nodiscard]] Node self() const { return settings_.self; }
     [[nodiscard]] Node peer() const { return other(settings_.self); }
+    /// In what the other node shows, too, "this node" would be the wrong one.
+    [[nodiscard]] const std::string& self_name() const {
+        return settings_.names[static_cast<std::size_t>(self())];
+    }
     [[nodiscard]] const std::string& peer_name() const {
         return settings_.names[static_cast<std::size_t>(peer())];
     }

@@ -297,7 +297,7 @@ void Machine::serving_as_source(const Event& event) {
     bool diverged = contact_ && peer_report_ && !peer_report_->chain.empty() &&
                     relation(record_.chain, peer_report_->chain, self()) == Relation::Diverged;
     if (!diverged || peer_ != Peer::Absent) {
-        return refuse("already-serving", "This node already serves the module.");
+        return refuse("already-serving", self_name() + " already serves the module.");
     }
     Decision forced = child(InSync::only(self()), self(), Cause::Forced);
     forced.overrides = peer_report_->chain.head().decision.id;

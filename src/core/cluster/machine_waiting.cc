@@ -132,18 +132,19 @@ void Machine::evaluate_serving_peer() {
     if (keeps_copy_ && !record_.outdated && in_sync_self()) return follow(false);
     if (!record_.outdated) {
         return wait_for("rejoining", peer_name() +
-                                         " serves and is about to take this node's copy "
-                                         "out of the in-sync set before it is rebuilt.");
+                                         " serves and is about to take " + self_name() +
+                                         "'s copy out of the in-sync set before it is rebuilt.");
     }
     if (report_differs()) {
         return block("configuration-differs",
-                     "The configuration of " + settings_.module + " here is not " + peer_name() +
-                         "'s. Stop the module on this node, apply the file " + peer_name() +
+                     "The configuration of " + settings_.module + " on " + self_name() +
+                         " is not " + peer_name() + "'s. On " + self_name() +
+                         ", stop the module, apply the file " + peer_name() +
                          " has (hamirrorctl apply FILE --without-peer), start it again.");
     }
     if (rebuild_after_ && now_ < *rebuild_after_) {
         deadline_ = rebuild_after_;
-        return block("copy-failed", "The copy on this node failed; it is rebuilt after a pause.");
+        return block("copy-failed", "The copy on " + self_name() + " failed; it is rebuilt after a pause.");
     }
     follow(true);
 }
@@ -176,9 +177,11 @@ void Machine::elect() {
         if (peer_able) return wait_for("meeting", peer_name() + " leads.");
         return block(record_.power_lost ? "power-lost-here" : "outdated",
                      (record_.power_lost
-                          ? "Power was lost here while " + peer_name() + " held the same data; "
-                          : "The data here is older than " + peer_name() + "'s; ") +
-                         "start the module there.");
+                          ? "Power was lost on " + self_name() + " while " + peer_name() +
+                                " held the same data; "
+                          : "The data on " + self_name() + " is older than " + peer_name() +
+                                "'s; ") +
+                         "start the module on " + peer_name() + ".");
     }
     bool peer_first = peer_able && head().primary == peer();
     bool await_primary =
@@ -189,7 +192,7 @@ void Machine::elect() {
     }
     if (await_primary) {
         return block("peer-first", "Both nodes were stopped together and " + peer_name() +
-                                       " was primary; start the module there.");
+                                       " was primary; start the module on " + peer_name() + ".");
     }
     lead();
 }
@@ -210,7 +213,7 @@ void Machine::lead() {
     }
     bool standing = proposal_ && proposal_->parent == head().id && proposal_->in_sync == members;
     if (!standing) proposal_ = child(members, self(), Cause::Election);
-    wait_for("agreeing", "Agreeing with " + peer_name() + " that this node leads.");
+    wait_for("agreeing", "Agreeing with " + peer_name() + " that " + self_name() + " leads.");
 }
 
 // ---- the peer cannot be asked
@@ -225,17 +228,17 @@ void Machine::wait_alone() {
 
 void Machine::decide_alone() {
     if (record_.outdated || !in_sync_self()) {
-        return block("outdated", "The data here is older than " + peer_name() + "'s.");
+        return block("outdated", "The data on " + self_name() + " is older than " + peer_name() + "'s.");
     }
     if (record_.ceding) {
-        return block("ceding", "This node was handing the module over to " + peer_name() +
+        return block("ceding", self_name() + " was handing the module over to " + peer_name() +
                                    ", which alone knows whether it took it.");
     }
     if (head().in_sync == InSync::only(self())) {
         bool alone = record_.chain.head().confirmation == Confirmation::Alone;
         if (!alone || settings_.policy == Policy::Available) return promote(false, mint_id());
         return block("unconfirmed",
-                     "This node continued alone and " + peer_name() +
+                     self_name() + " continued alone and " + peer_name() +
                          " has not been seen since; under the policy 'safe' it waits.");
     }
     if (record_.stopped_together == head().id && !record_.power_lost) {
