@@ -94,12 +94,11 @@ Result<Candidate> Configurations::read(const std::string& text, const std::strin
     return candidate;
 }
 
-std::string Configurations::missing(const Candidate& candidate, const std::string& file) {
-    std::string all;
-    for (const auto& problem : io::check_system(candidate.config)) {
-        all += file + ": " + problem.where + ": " + problem.text + "\n";
-    }
-    return all;
+std::string Configurations::problems(const std::string& text, const std::string& file,
+                                     const std::string& node) const {
+    return io::parse_module(text, file, cluster_, modules_, [&](const config::ModuleConfig& module) {
+               return io::check_system(module, node);
+           }).messages();
 }
 
 std::string Configurations::plan(const Candidate& candidate) const {

@@ -14,7 +14,7 @@ struct Candidate {
     std::string text;  // as it is installed: the administrator's words, the port added
 };
 
-/// The files of /etc/hamirror as this node has them. check_*() and install() block (disk, systemd):
+/// The files of /etc/hamirror as this node has them. problems() and install() block (disk, systemd):
 /// they are called from a background thread, with what they need by value.
 class Configurations {
   public:
@@ -28,8 +28,10 @@ class Configurations {
 
     /// Reads a module's text against what is installed; a module without a port is given one.
     [[nodiscard]] Result<Candidate> read(const std::string& text, const std::string& file) const;
-    /// What this system lacks for it (directories, units, interfaces), a line each; empty: nothing.
-    static std::string missing(const Candidate& candidate, const std::string& file);
+    /// All that is wrong with a module's text on this node, a line each: the text itself, and what
+    /// this system lacks (directories, units, interfaces). Empty: nothing. Blocks; call it on a copy.
+    [[nodiscard]] std::string problems(const std::string& text, const std::string& file,
+                                       const std::string& node) const;
     /// What installing it would change, a line each; empty: it is installed already.
     [[nodiscard]] std::string plan(const Candidate& candidate) const;
 

@@ -162,7 +162,8 @@ Module* Daemon::find(const std::string& name, const Done& done) {
     auto found = modules_.find(name);
     if (found != modules_.end()) return found->second.get();
     done(tl::unexpected(CommandError{
-        "NoSuchModule", "There is no module " + name + " here; `hamirrorctl status` lists them."}));
+        "NoSuchModule", "There is no module " + name + " on " + self_name() +
+                            "; `hamirrorctl status` lists them."}));
     return nullptr;
 }
 
@@ -311,13 +312,13 @@ void Daemon::stop(const std::string& name, bool all, Done done) {
     if (!link_ || !link_->up()) {
         return done(tl::unexpected(
             CommandError{"PeerUnreachable",
-                         "The other node is not connected, so both cannot be stopped together; "
-                         "without --all this node is stopped alone."}));
+                         peer_name() + " is not connected, so both cannot be stopped together; "
+                         "without --all " + self_name() + " is stopped alone."}));
     }
     request(ControlRequest::Verb::Stop, name, "",
             [this, name, event, done = std::move(done)](const ControlReply& answer) mutable {
                 if (!answer.done) {
-                    return done(tl::unexpected(CommandError{answer.code, answer.text}));
+                    return done(tl::unexpected(from_peer(answer)));
                 }
                 if (Module* local = find(name, done)) local->command(event, std::move(done));
             });

@@ -86,6 +86,8 @@ class Daemon final : public Commands {
     void serve_request(const ControlRequest& request);
 
     // daemon_apply.cc
+    void find_problems(const std::string& text, const std::string& file,
+                       std::function<void(std::string)> found);
     void apply_checked(std::shared_ptr<Apply> apply);
     void apply_agreed(std::shared_ptr<Apply> apply);
     void apply_installed(std::shared_ptr<Apply> apply);
@@ -95,6 +97,7 @@ class Daemon final : public Commands {
     [[nodiscard]] std::optional<CommandError> obstacle(const Candidate& candidate) const;
     [[nodiscard]] const std::string& self_name() const;
     [[nodiscard]] const std::string& peer_name() const;  // of a node that is paired
+    [[nodiscard]] CommandError from_peer(const ControlReply& answer) const;
     void reply(std::uint64_t id, const Result<>& result, const char* code);
     void refuse(std::uint64_t id, const CommandError& why);
 

@@ -10,6 +10,7 @@ struct Daemon::Apply {
     Candidate candidate;
     std::string file;
     std::string plan;
+    std::string problems;  // of this node
     bool dry_run = false;
     bool without_peer = false;
     Done done;
@@ -49,34 +50,52 @@ void Daemon::apply(const std::string& yaml, const std::string& file_name, bool d
     apply->without_peer = without_peer;
     if (!peer_)
         return apply->refuse("NotPaired", "This node has no peer yet: hamirrorctl cluster pair");
-    auto candidate = configurations_.read(yaml, file_name);
-    if (!candidate) return apply->refuse("Invalid", candidate.error().text);
-    apply->candidate = *candidate;
-    apply->plan = configurations_.plan(apply->candidate);
-    if (apply->plan.empty()) return apply->done(std::string("nothing to change\n"));
-    auto in_the_way = obstacle(apply->candidate);
-    if (in_the_way) return apply->refuse(in_the_way->code.c_str(), in_the_way->text);
-    background_.run([this, apply]() -> std::function<void()> {
-        std::string missing = Configurations::missing(apply->candidate, apply->file);
-        return [this, apply, missing] {
-            if (!missing.empty()) return apply->refuse("Invalid", missing);
-            apply_checked(apply);
-        };
+    if (auto candidate = configurations_.read(yaml, file_name)) {
+        apply->candidate = *candidate;
+        apply->plan = configurations_.plan(apply->candidate);
+        if (apply->plan.empty()) return apply->done(std::string("nothing to change\n"));
+        auto in_the_way = obstacle(apply->candidate);
+        if (in_the_way) return apply->refuse(in_the_way->code.c_str(), in_the_way->text);
+    }
+    find_problems(yaml, file_name, [this, apply](const std::string& found) {
+        apply->problems = found;
+        apply_checked(apply);
     });
 }
 
-/// It is good here; now the other node's word.
+/// What is wrong with it on this node, all at once; empty: nothing.
+void Daemon::find_problems(const std::string& text, const std::string& file,
+                           std::function<void(std::string)> found) {
+    auto read = configurations_.read(text, file);
+    background_.run([configurations = configurations_, node = self_name(), text, file,
+                     why = read ? "" : read.error().text,
+                     found = std::move(found)]() -> std::function<void()> {
+        auto all = configurations.problems(text, file, node);
+        return [found, all = all.empty() ? why : all] { found(all); };
+    });
+}
+
+/// Now the other node's word, also when something is missing here: its problems may be others.
 void Daemon::apply_checked(std::shared_ptr<Apply> apply) {
-    if (!link_ || !link_->up()) {
+    const bool readable = !apply->candidate.text.empty();
+    const bool connected = link_ && link_->up();
+    if (!apply->problems.empty() && (!readable || !connected)) {
+        return apply->refuse("Invalid", apply->problems);
+    }
+    if (!connected) {
         if (apply->without_peer) return apply_agreed(apply);
         return apply->refuse("PeerUnreachable",
-                             "The other node is not connected and both must agree; nothing was "
-                             "changed. (--without-peer installs here alone.)");
+                             peer_name() +
+                                 " is not connected and both must agree; nothing was changed. "
+                                 "(--without-peer installs on " +
+                                 self_name() + " alone.)");
     }
     request(ControlRequest::Verb::CheckModule, apply->file, apply->candidate.text,
             [this, apply](const ControlReply& answer) {
-                if (answer.done) return apply_agreed(apply);
-                apply->refuse(answer.code.c_str(), "On the other node: " + answer.text);
+                const auto theirs = answer.done ? CommandError{} : from_peer(answer);
+                if (answer.done && apply->problems.empty()) return apply_agreed(apply);
+                apply->refuse(answer.done ? "Invalid" : theirs.code.c_str(),
+                              apply->problems + theirs.text);
             });
 }
 
@@ -84,23 +103,24 @@ void Daemon::apply_agreed(std::shared_ptr<Apply> apply) {
     if (apply->dry_run) return apply->done(apply->plan);
     if (!link_ || !link_->up()) {
         if (apply->without_peer) return apply_installed(apply);
-        return apply->refuse("PeerUnreachable", "The other node went away; nothing was changed.");
+        return apply->refuse("PeerUnreachable", peer_name() + " went away; nothing was changed.");
     }
     request(ControlRequest::Verb::InstallModule, apply->file, apply->candidate.text,
             [this, apply](const ControlReply& answer) {
                 if (answer.done) return apply_installed(apply);
-                apply->refuse(answer.code.c_str(), "On the other node: " + answer.text);
+                const auto why = from_peer(answer);
+                apply->refuse(why.code.c_str(), why.text);
             });
 }
 
 /// The other node has it. Should this one fail now, a second `apply` of the same file completes it.
 void Daemon::apply_installed(std::shared_ptr<Apply> apply) {
-    install_here(apply->candidate, [apply](const Result<>& installed) {
+    install_here(apply->candidate, [this, apply](const Result<>& installed) {
         if (installed) return apply->done(apply->plan);
         apply->refuse("InstallFailed",
                       installed.error().text +
-                          ". The other node has it; apply the file again when this "
-                          "is mended.");
+                          ". " + self_name() + " does not have it, " + peer_name() +
+                          " has; apply the file again when this is mended.");
     });
 }
 
@@ -135,6 +155,13 @@ void Daemon::install_here(const Candidate& candidate, std::function<void(Result<
 // ---- the other node asks
 // --------------------------------------------------------------------------
 
+/// The other node's refusal, for who asked here. Problems of a file are a line each.
+CommandError Daemon::from_peer(const ControlReply& answer) const {
+    if (answer.code == "PeerUnreachable") return {answer.code, peer_name() + ": " + answer.text};
+    return {answer.code,
+            "On " + peer_name() + (answer.code == "Invalid" ? ":\n" : ": ") + answer.text};
+}
+
 void Daemon::reply(std::uint64_t id, const Result<>& result, const char* code) {
     ControlReply answer{id, result.has_value(), "", ""};
     if (!result) {
@@ -149,17 +176,12 @@ void Daemon::refuse(std::uint64_t id, const CommandError& why) {
 }
 
 void Daemon::serve_check(const ControlRequest& request) {
-    auto candidate = configurations_.read(request.text, request.name);
-    if (!candidate) {
-        return reply(request.id, fail(candidate.error().text), "Invalid");
+    if (auto candidate = configurations_.read(request.text, request.name)) {
+        auto in_the_way = obstacle(*candidate);
+        if (in_the_way) return refuse(request.id, *in_the_way);
     }
-    auto in_the_way = obstacle(*candidate);
-    if (in_the_way) return refuse(request.id, *in_the_way);
-    background_.run([this, candidate = *candidate, request]() -> std::function<void()> {
-        std::string missing = Configurations::missing(candidate, request.name);
-        return [this, request, missing] {
-            reply(request.id, missing.empty() ? Result<>{} : fail(missing), "Invalid");
-        };
+    find_problems(request.text, request.name, [this, id = request.id](const std::string& found) {
+        reply(id, found.empty() ? Result<>{} : fail(found), "Invalid");
     });
 }
 

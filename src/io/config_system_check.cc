@@ -28,17 +28,18 @@ std::string index(const char* list, std::size_t i) {
     return std::string(list) + "[" + std::to_string(i) + "]";
 }
 
-std::string problem_of_directory(const std::string& path) {
+std::string problem_of_directory(const std::string& path, const std::string& node) {
     struct stat status {};
     if (lstat(path.c_str(), &status) != 0) {
-        if (errno == ENOENT) return path + " does not exist on this node; create it first";
-        return "cannot look at " + path + ": " + std::strerror(errno);
+        if (errno == ENOENT) return path + " does not exist on " + node + "; create it first";
+        return "cannot look at " + path + " on " + node + ": " + std::strerror(errno);
     }
     std::unique_ptr<char, decltype(&std::free)> real(realpath(path.c_str(), nullptr), &std::free);
     if (real && path != real.get()) {
-        return path + " leads through a symbolic link; name the directory itself, " + real.get();
+        return path + " leads through a symbolic link on " + node +
+               "; name the directory itself, " + real.get();
     }
-    return S_ISDIR(status.st_mode) ? "" : path + " is not a directory";
+    return S_ISDIR(status.st_mode) ? "" : path + " is not a directory on " + node;
 }
 
 struct BusDelete {
@@ -74,15 +75,20 @@ std::string load_state(sd_bus* bus, const std::string& unit) {
     return result < 0 ? "" : owned.get();
 }
 
-std::string problem_of_unit(sd_bus* bus, const std::string& unit) {
+std::string problem_of_unit(sd_bus* bus, const std::string& unit, const std::string& node) {
     auto state = load_state(bus, unit);
     if (state == "loaded") return {};
-    if (state.empty()) return "systemd did not answer whether " + unit + " exists; try again";
-    if (state == "not-found") {
-        return unit + " does not exist on this node; install the application here too";
+    if (state.empty()) {
+        return "systemd on " + node + " did not answer whether " + unit + " exists; try again";
     }
-    if (state == "masked") return unit + " is masked here; run: systemctl unmask " + unit;
-    return "systemd cannot load " + unit + " (" + state + "); see: systemctl status " + unit;
+    if (state == "not-found") {
+        return unit + " does not exist on " + node + "; install the application there";
+    }
+    if (state == "masked") {
+        return unit + " is masked on " + node + "; run there: systemctl unmask " + unit;
+    }
+    return "systemd on " + node + " cannot load " + unit + " (" + state +
+           "); see there: systemctl status " + unit;
 }
 
 struct Interfaces {
@@ -105,58 +111,65 @@ bool in_subnet_of(const ifaddrs& interface, const config::Ipv4& address) {
     return config::same_subnet(std::bit_cast<config::Ipv4>(own.sin_addr.s_addr), address, bits);
 }
 
-std::string problem_of_vip(const std::string& text, const Interfaces& interfaces) {
+std::string problem_of_vip(const std::string& text, const Interfaces& interfaces,
+                           const std::string& node) {
     auto ip = config::parse_virtual_ip(text);
     if (!ip) return {};
     if (!ip->interface.empty()) {
         if (if_nametoindex(ip->interface.c_str()) != 0) return {};
-        return "this node has no interface " + ip->interface;
+        return node + " has no interface " + ip->interface;
     }
     for (auto each = interfaces.first; each != nullptr; each = each->ifa_next) {
         bool loopback = (each->ifa_flags & IFF_LOOPBACK) != 0;
         if (!loopback && in_subnet_of(*each, ip->address)) return {};
     }
-    return "no interface of this node is in the subnet of " + text + "; name it: " + text +
+    return "no interface of " + node + " is in the subnet of " + text + "; name it: " + text +
            "@INTERFACE";
 }
 
 }  // namespace
 
-std::vector<config::Problem> check_directories(const config::ModuleConfig& module) {
+std::vector<config::Problem> check_directories(const config::ModuleConfig& module,
+                                               const std::string& node) {
     Problems out;
     for (std::size_t i = 0; i < module.replicate.size(); ++i) {
-        auto text = problem_of_directory(module.replicate[i].path);
+        auto text = problem_of_directory(module.replicate[i].path, node);
         if (!text.empty()) out.push_back({index("replicate", i) + ".path", text});
     }
     return out;
 }
 
-std::vector<config::Problem> check_interfaces(const config::ModuleConfig& module) {
+std::vector<config::Problem> check_interfaces(const config::ModuleConfig& module,
+                                              const std::string& node) {
     Problems out;
     Interfaces interfaces;
     for (std::size_t i = 0; i < module.virtual_ips.size(); ++i) {
-        auto text = problem_of_vip(module.virtual_ips[i], interfaces);
+        auto text = problem_of_vip(module.virtual_ips[i], interfaces, node);
         if (!text.empty()) out.push_back({index("virtual_ips", i), text});
     }
     return out;
 }
 
-std::vector<config::Problem> check_units(const config::ModuleConfig& module) {
+std::vector<config::Problem> check_units(const config::ModuleConfig& module,
+                                         const std::string& node) {
     if (module.units.empty()) return {};
     auto bus = open_system_bus();
-    if (!bus) return {{"units", "cannot reach systemd over the system bus to look for the units"}};
+    if (!bus) {
+        return {{"units", "cannot reach systemd of " + node + " to look for the units"}};
+    }
     Problems out;
     for (std::size_t i = 0; i < module.units.size(); ++i) {
-        auto text = problem_of_unit(bus.get(), module.units[i]);
+        auto text = problem_of_unit(bus.get(), module.units[i], node);
         if (!text.empty()) out.push_back({index("units", i), text});
     }
     return out;
 }
 
-std::vector<config::Problem> check_system(const config::ModuleConfig& module) {
-    Problems out = check_directories(module);
+std::vector<config::Problem> check_system(const config::ModuleConfig& module,
+                                          const std::string& node) {
+    Problems out = check_directories(module, node);
     for (auto check : {check_interfaces, check_units}) {
-        auto more = check(module);
+        auto more = check(module, node);
         out.insert(out.end(), more.begin(), more.end());
     }
     return out;

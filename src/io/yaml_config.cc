@@ -131,14 +131,12 @@ Parsed<T> finish(YamlReader& reader, T value) {
     return out;
 }
 
-/// Checks on a half-read struct would only repeat what was said already.
-template <typename T>
-Parsed<T> check_and_finish(YamlReader& reader, T value,
-                           const std::function<std::vector<config::Problem>(const T&)>& check) {
-    auto read = finish(reader, std::move(value));
-    if (!read.value) return read;
-    for (const auto& problem : check(*read.value)) reader.problem(problem);
-    return finish(reader, std::move(*read.value));
+/// A field that nothing was said of yet; in a half-read file, one that was read at all. Anything
+/// else would only repeat what was said already.
+void add_new(YamlReader& reader, bool half_read, const std::vector<config::Problem>& problems) {
+    for (const auto& problem : problems) {
+        if (!half_read || reader.read_well(problem.where)) reader.problem(problem);
+    }
 }
 
 }  // namespace
@@ -152,13 +150,14 @@ Parsed<config::ClusterConfig> parse_cluster(std::string_view text, const std::st
     YamlReader reader(file);
     config::ClusterConfig out;
     if (auto root = reader.load(text)) read_cluster(reader, *root, out);
-    return check_and_finish<config::ClusterConfig>(
-        reader, std::move(out), [](const auto& cluster) { return config::check(cluster); });
+    if (!reader.has_problems()) add_new(reader, false, config::check(out));
+    return finish(reader, std::move(out));
 }
 
 Parsed<config::ModuleConfig> parse_module(std::string_view text, const std::string& file,
                                           const config::ClusterConfig& cluster,
-                                          const std::vector<config::ModuleConfig>& others) {
+                                          const std::vector<config::ModuleConfig>& others,
+                                          const ModuleCheck& system) {
     YamlReader reader(file);
     config::ModuleConfig out;
     if (auto root = reader.load(text)) {
@@ -166,13 +165,11 @@ Parsed<config::ModuleConfig> parse_module(std::string_view text, const std::stri
                    {"checks", "secondary", "ping_targets", "depends_on", "follows", "avoids",
                     "group", "hooks", "encryption", "witness"});
     }
-    return check_and_finish<config::ModuleConfig>(
-        reader, std::move(out), [&](const config::ModuleConfig& module) {
-            auto problems = config::check(module, cluster);
-            auto more = config::check_against(module, others);
-            problems.insert(problems.end(), more.begin(), more.end());
-            return problems;
-        });
+    const bool half_read = reader.has_problems();
+    add_new(reader, half_read, config::check(out, cluster));
+    add_new(reader, half_read, config::check_against(out, others));
+    if (system) add_new(reader, true, system(out));
+    return finish(reader, std::move(out));
 }
 
 Result<std::string> read_config_text(const std::string& path) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -42,10 +43,13 @@ struct Parsed {
 /// `file` is the name for messages. Checks everything core/config's check() does. One node alone
 /// is accepted: the cluster is not paired yet.
 Parsed<config::ClusterConfig> parse_cluster(std::string_view text, const std::string& file);
-/// With `others`: check_against() too.
+/// With `others`: check_against() too. With `system`: what it finds, too (check_system()); it may be
+/// given a half-read module, and what it says of fields that were not read well is left out.
+using ModuleCheck = std::function<std::vector<config::Problem>(const config::ModuleConfig&)>;
 Parsed<config::ModuleConfig> parse_module(std::string_view text, const std::string& file,
                                           const config::ClusterConfig& cluster,
-                                          const std::vector<config::ModuleConfig>& others = {});
+                                          const std::vector<config::ModuleConfig>& others = {},
+                                          const ModuleCheck& system = {});
 
 /// The whole file, at most kMaxConfigText.
 Result<std::string> read_config_text(const std::string& path);

@@ -220,6 +220,17 @@ void YamlReader::problem(const config::Problem& problem) {
     note(found == marks_.end() ? YAML::Mark() : found->second, problem.text);
 }
 
+bool YamlReader::read_well(const std::string& where) const {
+    if (!marks_.contains(where)) return false;
+    return std::ranges::none_of(marks_, [&](const auto& place) {
+        return place.first.starts_with(where) &&
+               std::ranges::any_of(problems_, [&](const FileProblem& problem) {
+                   return problem.line == place.second.line + 1 &&
+                          problem.column == place.second.column + 1;
+               });
+    });
+}
+
 std::vector<FileProblem> YamlReader::take_problems() {
     std::stable_sort(problems_.begin(), problems_.end(), [](const auto& a, const auto& b) {
         return std::pair(a.line, a.column) < std::pair(b.line, b.column);

@@ -47,6 +47,9 @@ class YamlReader {
 
     void problem(const YAML::Node& node, const std::string& text);
     void problem(const config::Problem& problem);
+    [[nodiscard]] bool has_problems() const { return !problems_.empty(); }
+    /// The field is in the file, and no problem was noted at it or below it.
+    [[nodiscard]] bool read_well(const std::string& where) const;
     std::vector<FileProblem> take_problems();
 
   private:
