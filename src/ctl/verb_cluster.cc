@@ -115,6 +115,13 @@ Outcome<> run_cluster_token(const Options&) {
 Outcome<> run_cluster_pair(const Options& options) {
     auto self = this_node(options);
     if (!self) return tl::unexpected(self.error());
+    // Recorded last of all: nothing is left to repeat, and the token is used up.
+    auto known = io::load_peer();
+    if (!known) return failed(Exit::Refused, known.error().text);
+    if (*known) {
+        return failed(Exit::Refused, "This node is already paired with " + (*known)->name +
+                                         ". See: hamirrorctl cluster status");
+    }
     auto text =
         io::read_secret_line("Token shown by 'hamirrorctl cluster init' on " + options.host + ": ");
     if (!text) return failed(Exit::Refused, text.error().text);

@@ -62,6 +62,8 @@ def play(lab):
         node.wait_for(pair.CONNECTED, deadline=20)
         text = node.out("hamirrorctl status")
         lab.expect("node1" in text and "node2" in text, f"{node}: status shows both nodes")
+    refused(lab, other, "and again", lambda: pair.pair(other, one.address(), token, check=False),
+            "already paired with node1")
     refused(lab, one, "a third server", lambda: one.run("hamirrorctl cluster token", check=False),
             "already paired with node2")
 
