@@ -1,7 +1,10 @@
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <array>
 #include <iostream>
+#include <string_view>
 
+#include "base/nearest.h"
 #include "ctl/verbs.h"
 
 // The words on the command line. What each verb does is in verb_*.cc.
@@ -160,6 +163,20 @@ void add(CLI::App& parent, const Verbs& verbs, Options& options, const Verb*& ch
     }
 }
 
+/// Says so if `word` is where a verb should be and is none.
+template <typename Verbs>
+bool is_unknown(const char* word, const std::string& before, const Verbs& verbs,
+                std::vector<std::string> names) {
+    if (word == nullptr || *word == '-') return false;
+    for (const Verb& verb : verbs) names.emplace_back(verb.name);
+    if (std::ranges::find(names, word) != names.end()) return false;
+    const auto meant = nearest(word, names);
+    std::cerr << "hamirrorctl: there is no verb '" << before << word << "'"
+              << (meant.empty() ? "" : "; did you mean '" + before + meant + "'?") << "\n"
+              << "hamirrorctl " << before << "--help lists them.\n";
+    return true;
+}
+
 int run(const Verb& verb, const Options& options) {
     auto result = verb.run(options);
     if (result) return static_cast<int>(Exit::Done);
@@ -182,6 +199,11 @@ int parse_and_run(int argc, char** argv) {
     cluster->footer(kExitCodes);
     add(app, kVerbs, options, chosen);
     add(*cluster, kClusterVerbs, options, chosen);
+    const bool of_cluster = argc > 2 && std::string_view(argv[1]) == "cluster";
+    if ((argc > 1 && is_unknown(argv[1], "", kVerbs, {"cluster"})) ||
+        (of_cluster && is_unknown(argv[2], "cluster ", kClusterVerbs, {}))) {
+        return static_cast<int>(Exit::Usage);
+    }
     try {
         app.parse(argc, argv);
     } catch (const CLI::ParseError& error) {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <set>
 
+#include "base/nearest.h"
 #include "core/config/values.h"
 
 namespace ha::io {
@@ -15,33 +16,16 @@ const char* kind_of(const YAML::Node& node) {
     return "nothing";
 }
 
-/// Edit distance, for "did you mean".
-std::size_t distance(const std::string& a, const std::string& b) {
-    std::vector<std::size_t> row(b.size() + 1);
-    for (std::size_t j = 0; j <= b.size(); ++j) row[j] = j;
-    for (std::size_t i = 1; i <= a.size(); ++i) {
-        std::size_t diagonal = row[0];
-        row[0] = i;
-        for (std::size_t j = 1; j <= b.size(); ++j) {
-            std::size_t change = diagonal + (a[i - 1] == b[j - 1] ? 0 : 1);
-            diagonal = row[j];
-            row[j] = std::min({change, row[j] + 1, row[j - 1] + 1});
-        }
-    }
-    return row[b.size()];
-}
-
 std::string advice(const std::string& word, const std::vector<YamlReader::Key>& keys) {
-    std::string all, best;
-    std::size_t least = 3;
     if (word.size() > 64) return "; it is too long";
+    std::vector<std::string> names;
+    std::string all;
     for (const auto& key : keys) {
         all += (all.empty() ? "" : ", ") + std::string(key.name);
-        if (distance(word, key.name) >= least) continue;
-        least = distance(word, key.name);
-        best = key.name;
+        names.emplace_back(key.name);
     }
-    if (!best.empty()) return "; did you mean \"" + best + "\"?";
+    const auto meant = nearest(word, names);
+    if (!meant.empty()) return "; did you mean \"" + meant + "\"?";
     return "; expected one of: " + all;
 }
 
