@@ -36,18 +36,43 @@ int add_match(sd_journal* journal, const std::string& match) {
 
 }  // namespace
 
-Result<EventJournal> EventJournal::open(const std::string& module) {
+std::string text_alone(const JournalEvent& event) {
+    for (const auto& head : {event.module + ": ", "Module " + event.module + ": "}) {
+        if (event.text.starts_with(head)) return event.text.substr(head.size());
+    }
+    return event.text;
+}
+
+Result<EventJournal> EventJournal::of_root() {
     EventJournal opened;
     sd_journal* raw = nullptr;
     int code = sd_journal_open(&raw, SD_JOURNAL_LOCAL_ONLY);
     if (code < 0) return unreadable(code);
     opened.journal_.reset(raw);
+    // Anybody may write our identifiers into the journal; _UID is the journal's own word.
+    code = add_match(raw, "_UID=0");
+    if (code < 0) return unreadable(code);
+    return opened;
+}
+
+Result<bool> EventJournal::readable() {
+    auto opened = of_root();
+    if (!opened) return tl::unexpected(opened.error());
+    int code = sd_journal_seek_tail(opened->journal_.get());
+    if (code >= 0) code = sd_journal_previous(opened->journal_.get());
+    if (code < 0) return unreadable(code);
+    return code > 0;
+}
+
+Result<EventJournal> EventJournal::open(const std::string& module) {
+    auto opened = of_root();
+    if (!opened) return opened;
+    sd_journal* raw = opened->journal_.get();
+    int code = 0;
     // Matches of one field are alternatives, different fields must all match.
     for (const auto& id : api::message::kAll) {
         if (code >= 0) code = add_match(raw, std::string("MESSAGE_ID=") + id.hex);
     }
-    // Anybody may write our identifiers into the journal; _UID is the journal's own word.
-    if (code >= 0) code = add_match(raw, "_UID=0");
     if (code >= 0 && !module.empty()) code = add_match(raw, "HAMIRROR_MODULE=" + module);
     if (code < 0) return unreadable(code);
     return opened;

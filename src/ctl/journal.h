@@ -20,11 +20,17 @@ struct JournalEvent {
     int priority = 6;
 };
 
+/// Its text without the module's name, with which most begin: for where that stands already.
+std::string text_alone(const JournalEvent& event);
+
 /// This node's journal, reduced to the messages in api/message_ids.h from root's processes.
 class EventJournal {
   public:
     /// `module`: empty for all.
     static Result<EventJournal> open(const std::string& module);
+    /// Whether this user is shown what root's processes write. To others the journal is not an
+    /// error but empty.
+    static Result<bool> readable();
 
     /// The newest `count`, oldest first. Error: the journal cannot be read.
     Result<> newest(std::uint64_t count, const std::function<void(const JournalEvent&)>& see);
@@ -32,6 +38,7 @@ class EventJournal {
     Result<> follow(const std::function<bool(const JournalEvent&)>& see);
 
   private:
+    static Result<EventJournal> of_root();
     struct JournalDelete {
         void operator()(sd_journal* journal) const noexcept { sd_journal_close(journal); }
     };

@@ -7,6 +7,7 @@
 #include "ctl/journal.h"
 #include "ctl/status_text.h"
 #include "ctl/verbs.h"
+#include "io/yaml_config.h"
 
 namespace ha::ctl {
 namespace {
@@ -37,6 +38,22 @@ std::string json_line(const JournalEvent& event) {
     return json.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n";
 }
 
+/// No event was shown: an error, unless there is none and might be.
+Outcome<> explain_nothing(const std::string& module) {
+    auto readable = EventJournal::readable();
+    if (!readable) return failed(Exit::Refused, readable.error().text);
+    if (!*readable) {
+        return failed(Exit::Refused,
+                      "You may not read the system's journal: repeat it with sudo, or join the "
+                      "group systemd-journal.");
+    }
+    const auto file = std::string(io::kConfigDirectory) + "/modules/" + module + ".yaml";
+    if (module.empty() || access(file.c_str(), F_OK) == 0) return {};
+    return failed(Exit::Refused, "There is no module " + module +
+                                     " on this node, and its journal has nothing of one; "
+                                     "`hamirrorctl status` lists them.");
+}
+
 }  // namespace
 
 Outcome<> run_events(const Options& options) {
@@ -48,17 +65,16 @@ Outcome<> run_events(const Options& options) {
             std::cout << row("TIME               ", "MODULE", "WHAT");
         std::cout << (options.json ? json_line(event)
                                    : row(local_time(event.at_unix_us),
-                                         event.module.empty() ? "-" : event.module, event.text));
+                                         event.module.empty() ? "-" : event.module,
+                                         text_alone(event)));
         std::cout.flush();
         return static_cast<bool>(std::cout);
     };
     auto listed = journal->newest(static_cast<std::uint64_t>(options.count), show);
     if (!listed) return failed(Exit::Refused, listed.error().text);
-    if (shown == 0 && !options.json) {
-        std::cerr << "No events"
-                  << (geteuid() == 0 ? ".\n"
-                                     : " that you may read: repeat it with "
-                                       "sudo.\n");
+    if (shown == 0) {
+        if (auto known = explain_nothing(options.module); !known) return known;
+        if (!options.json) std::cerr << "No events.\n";
     }
     if (!options.follow) return {};
     auto followed = journal->follow(show);
