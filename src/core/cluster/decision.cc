@@ -145,22 +145,6 @@ const char* name(Cause cause) {
     return "?";
 }
 
-const char* name(Confirmation confirmation) {
-    switch (confirmation) {
-        case Confirmation::Alone:
-            return "alone";
-        case Confirmation::Birth:
-            return "birth";
-        case Confirmation::PeerConsent:
-            return "peer-consent";
-        case Confirmation::Register:
-            return "register";
-        case Confirmation::Operator:
-            return "operator";
-    }
-    return "?";
-}
-
 std::string describe(const Decision& decision, const std::string& first,
                      const std::string& second) {
     std::string members = decision.in_sync.first ? first : "";

@@ -112,7 +112,6 @@ Chain merged(const Chain& ours, const Chain& theirs);
 Result<Chain> make_chain(std::vector<ChainEntry> entries);
 
 const char* name(Cause cause);
-const char* name(Confirmation confirmation);
 /// "12 (primary node1, in sync node1+node2)".
 std::string describe(const Decision& decision, const std::string& first, const std::string& second);
 

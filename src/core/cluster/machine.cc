@@ -166,7 +166,10 @@ void Machine::opened(const Event& event) {
     }
     // Whatever an earlier process of clusterd left running here: it is nobody's now.
     if (fact.serving) return demote();
-    if (std::exchange(left_overs_, false)) return give_up();
+    if (std::exchange(left_overs_, false)) {
+        give_up();
+        return wait_for("demoting", "Making sure that nothing of the application runs here.");
+    }
     enter_waiting();
 }
 
@@ -339,8 +342,23 @@ void Machine::decide(const Decision& decision, Confirmation confirmation) {
     record_.stopped_together = Id128{};
     record_.ceding.reset();
     persist();
-    tell("decision", "Decision " + describe(decision, settings_.names[0], settings_.names[1]) +
-                         ", confirmed by: " + name(confirmation) + ".");
+    tell("decision", "Decision " + describe(decision, settings_.names[0], settings_.names[1]) + ", " +
+                         agreed_by(confirmation) + ".");
+}
+
+std::string Machine::agreed_by(Confirmation confirmation) const {
+    switch (confirmation) {
+        case Confirmation::Alone:
+        case Confirmation::Birth:
+            return "taken by " + self_name() + " alone";
+        case Confirmation::PeerConsent:
+            return "agreed with " + peer_name();
+        case Confirmation::Register:
+            return "agreed with the witness";
+        case Confirmation::Operator:
+            return "ordered by an operator";
+    }
+    return "";
 }
 
 Decision Machine::child(InSync in_sync, Node primary, Cause cause) {

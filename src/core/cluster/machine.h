@@ -226,6 +226,7 @@ class Machine {
     void close_now();
     void persist();
     void decide(const Decision& decision, Confirmation confirmation);
+    [[nodiscard]] std::string agreed_by(Confirmation confirmation) const;
     [[nodiscard]] Decision child(InSync in_sync, Node primary, Cause cause);
     void block(const char* code, std::string text);
     void wait_for(const char* code, std::string text);
