@@ -130,7 +130,9 @@ void Daemon::perform(Module& module, const apps::Effect& effect) {
                    [&](const apps::RemoveMarker&) { remove_marker(module); },
                    [&](const apps::StartUnit& it) { systemd_.start_unit(it.ticket, it.unit); },
                    [&](const apps::StopUnit& it) { systemd_.stop_unit(it.ticket, it.unit); },
-                   [&](const apps::KillGroup& it) { module.groups->kill(it.unit); },
+                   [&](const apps::KillGroup& it) {
+                       module.killed = module.groups->kill(it.unit) || module.killed;
+                   },
                    [&](const apps::ReleaseGroups&) { module.groups->release(); },
                    [&](const apps::WatchUnit& it) { systemd_.watch_unit(it.unit); },
                    [&](const apps::ReportStarted&) {
@@ -138,12 +140,15 @@ void Daemon::perform(Module& module, const apps::Effect& effect) {
                        tell(module, api::UnitsStarted{module.name});
                    },
                    [&](const apps::ReportStopped&) {
+                       module.killed = false;
                        inform(api::message::kUnitsStopped, "its units are stopped.");
                        tell(module, api::UnitsStopped{module.name});
                    },
                    [&](const apps::ReportGone&) {
-                       inform(api::message::kUnitsStopped,
-                              "its units were killed; no process is left.");
+                       if (std::exchange(module.killed, false)) {
+                           inform(api::message::kUnitsStopped,
+                                  "its units were killed; no process is left.");
+                       }
                        tell(module, api::UnitsGone{module.name});
                    },
                    [&](const apps::ReportFailed& it) { failed(module, it); },

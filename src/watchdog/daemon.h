@@ -32,6 +32,7 @@ class Daemon {
         apps::Ticket first_ticket;
         apps::Ladder ladder;
         std::unique_ptr<Groups> groups;
+        bool killed = false;            // a process, since it was last reported gone
         std::vector<api::Fact> untold;  // failures that happened while clusterd was away
     };
 

@@ -17,7 +17,7 @@ constexpr auto kLookAgain = 10ms;
 
 }  // namespace
 
-void Groups::kill(const std::string& unit) {
+bool Groups::kill(const std::string& unit) {
     auto& group = groups_[unit];
     if (!group) {
         group = std::make_unique<Group>();
@@ -27,13 +27,16 @@ void Groups::kill(const std::string& unit) {
     const auto path = io::find_unit_group(unit);
     if (path != group->path) group->source.reset();
     group->path = path;
+    bool any = false;
     if (!path.empty()) {
+        any = io::group_populated(path).value_or(true);
         if (auto killed = io::kill_group(path); !killed)
             callbacks_.on_trouble(unit, killed.error().text);
         watch(*group);
     }
     group->populated = true;
     look_soon(unit);
+    return any;
 }
 
 void Groups::watch(Group& group) {

@@ -29,7 +29,8 @@ class Groups {
           alive_(std::make_shared<bool>(true)) {}
 
     /// SIGKILL to all of the unit now, and from here on both callbacks whenever the group changes.
-    void kill(const std::string& unit);
+    /// Whether there was any process, as far as can be told.
+    bool kill(const std::string& unit);
     /// No more callbacks, except those already on their way.
     void release() { groups_.clear(); }
 
