@@ -121,6 +121,24 @@ std::string Configurations::plan(const Candidate& candidate) const {
     return text;
 }
 
+std::string Configurations::outcome(const Candidate& candidate, const Installed& installed) {
+    const auto& name = candidate.config.name;
+    std::string text = "Installed on " + installed.here +
+                       (installed.on_both ? " and " + installed.there : " alone") + " as " +
+                       installed_path(io::kConfigDirectory, name) + ", SHA-256 " +
+                       io::content_hash(candidate.text).substr(0, 12) + "...\n";
+    if (!installed.on_both) {
+        return text + "Next, on " + installed.there +
+               ", the same file: hamirrorctl apply FILE --without-peer\n";
+    }
+    if (!installed.is_started) {
+        text += "Next, on both nodes: systemctl enable --now ha-cluster.target\n";
+    }
+    if (installed.has_data) return text + "Next, on both nodes: hamirrorctl start " + name + "\n";
+    return text + "Next, on the node that has the good data: hamirrorctl start " + name +
+           " --as-source\n";
+}
+
 /// A directory that joined would carry no marker and hold nobody's copy; what is no longer excluded
 /// was never compared.
 std::string Configurations::unsupported_change(const config::ModuleConfig& installed,

@@ -35,6 +35,16 @@ class Configurations {
     /// What installing it would change, a line each; empty: it is installed already.
     [[nodiscard]] std::string plan(const Candidate& candidate) const;
 
+    /// For after install(): what was done on which nodes, and the next command. A line each.
+    struct Installed {
+        std::string here;
+        std::string there;        // the other node
+        bool on_both = false;     // else here alone
+        bool has_data = false;    // the module, already
+        bool is_started = false;  // the cluster, here
+    };
+    static std::string outcome(const Candidate& candidate, const Installed& installed);
+
     /// What a module that has data cannot be changed in, as a sentence; empty: nothing of it
     /// changes.
     static std::string unsupported_change(const config::ModuleConfig& installed,

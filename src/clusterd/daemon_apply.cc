@@ -13,6 +13,7 @@ struct Daemon::Apply {
     std::string problems;  // of this node
     bool dry_run = false;
     bool without_peer = false;
+    bool on_both = false;  // the other node has installed it
     Done done;
 
     void refuse(const char* code, std::string text) const {
@@ -53,7 +54,9 @@ void Daemon::apply(const std::string& yaml, const std::string& file_name, bool d
     if (auto candidate = configurations_.read(yaml, file_name)) {
         apply->candidate = *candidate;
         apply->plan = configurations_.plan(apply->candidate);
-        if (apply->plan.empty()) return apply->done(std::string("nothing to change\n"));
+        if (apply->plan.empty()) {
+            return apply->done("Nothing to change: " + self_name() + " has exactly this.\n");
+        }
         auto in_the_way = obstacle(apply->candidate);
         if (in_the_way) return apply->refuse(in_the_way->code.c_str(), in_the_way->text);
     }
@@ -107,20 +110,30 @@ void Daemon::apply_agreed(std::shared_ptr<Apply> apply) {
     }
     request(ControlRequest::Verb::InstallModule, apply->file, apply->candidate.text,
             [this, apply](const ControlReply& answer) {
-                if (answer.done) return apply_installed(apply);
+                if (answer.done) {
+                    apply->on_both = true;
+                    return apply_installed(apply);
+                }
                 const auto why = from_peer(answer);
                 apply->refuse(why.code.c_str(), why.text);
             });
 }
 
-/// The other node has it. Should this one fail now, a second `apply` of the same file completes it.
+/// The other node has it, or is not asked. Should this one fail now, a second `apply` of the same file completes it.
 void Daemon::apply_installed(std::shared_ptr<Apply> apply) {
     install_here(apply->candidate, [this, apply](const Result<>& installed) {
-        if (installed) return apply->done(apply->plan);
+        const auto& name = apply->candidate.config.name;
+        if (installed) {
+            const bool has_data = !modules_.at(name)->machine().record().chain.empty();
+            return apply->done(apply->plan +
+                               Configurations::outcome(apply->candidate,
+                                                       {self_name(), peer_name(), apply->on_both,
+                                                        has_data, workers_were_ready_}));
+        }
         apply->refuse("InstallFailed",
-                      installed.error().text +
-                          ". " + self_name() + " does not have it, " + peer_name() +
-                          " has; apply the file again when this is mended.");
+                      installed.error().text + ". " + self_name() + " does not have it" +
+                          (apply->on_both ? ", " + peer_name() + " has" : "") +
+                          "; apply the file again when this is mended.");
     });
 }
 

@@ -82,8 +82,8 @@ class Commands {
     virtual void stop(const std::string& module, bool all, Done done) = 0;
     /// Given to either node; the primary carries it out.
     virtual void swap(const std::string& module, Done done) = 0;
-    /// Validates on both nodes; installs on both or on neither unless `dry_run`. Result: the plan,
-    /// as text lines. `without_peer`: on this node alone. Error text: the exact configuration
+    /// Validates on both nodes; installs on both or on neither unless `dry_run`. Result: the plan
+    /// and what was done, as text lines. `without_peer`: on this node alone. Error text: the exact configuration
     /// errors.
     virtual void apply(const std::string& yaml, const std::string& file_name, bool dry_run,
                        bool without_peer, Done done) = 0;

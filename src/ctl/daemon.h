@@ -33,7 +33,7 @@ class Daemon {
     Outcome<> start(const std::string& module, bool as_source);
     Outcome<> stop(const std::string& module, bool all);
     Outcome<> swap(const std::string& module);
-    /// The plan.
+    /// The plan and what was done.
     Outcome<std::string> apply(const std::string& yaml, const std::string& file_name, bool dry_run,
                                bool without_peer);
 

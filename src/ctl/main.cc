@@ -61,7 +61,7 @@ void apply_words(CLI::App& app, Options& options) {
         ->required();
     app.add_flag("--dry-run", options.dry_run, "Check it on both nodes and show the plan only");
     app.add_flag("--without-peer", options.without_peer,
-                 "On this node alone; the other adopts it when it returns");
+                 "On this node alone, while the other is away; there it is given again");
 }
 
 void events_words(CLI::App& app, Options& options) {
