@@ -129,7 +129,7 @@ std::string Configurations::outcome(const Candidate& candidate, const Installed&
                        io::content_hash(candidate.text).substr(0, 12) + "...\n";
     if (!installed.on_both) {
         return text + "Next, on " + installed.there +
-               ", the same file: hamirrorctl apply FILE --without-peer\n";
+               ", the same file: hamirrorctl apply FILE\n";
     }
     if (!installed.is_started) {
         text += "Next, on both nodes: systemctl enable --now ha-cluster.target\n";

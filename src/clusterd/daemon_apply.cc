@@ -55,7 +55,8 @@ void Daemon::apply(const std::string& yaml, const std::string& file_name, bool d
         apply->candidate = *candidate;
         apply->plan = configurations_.plan(apply->candidate);
         if (apply->plan.empty()) {
-            return apply->done("Nothing to change: " + self_name() + " has exactly this.\n");
+            return apply->done("Nothing to change: " + self_name() + " has exactly this. If " +
+                               peer_name() + " has not, apply the file there.\n");
         }
         auto in_the_way = obstacle(apply->candidate);
         if (in_the_way) return apply->refuse(in_the_way->code.c_str(), in_the_way->text);
@@ -190,6 +191,8 @@ void Daemon::refuse(std::uint64_t id, const CommandError& why) {
 
 void Daemon::serve_check(const ControlRequest& request) {
     if (auto candidate = configurations_.read(request.text, request.name)) {
+        // A node that has it already may run it: the other one only catches up.
+        if (configurations_.plan(*candidate).empty()) return reply(request.id, {}, "");
         auto in_the_way = obstacle(*candidate);
         if (in_the_way) return refuse(request.id, *in_the_way);
     }
@@ -203,6 +206,7 @@ void Daemon::serve_install(const ControlRequest& request) {
     if (!candidate) {
         return reply(request.id, fail(candidate.error().text), "Invalid");
     }
+    if (configurations_.plan(*candidate).empty()) return reply(request.id, {}, "");
     auto in_the_way = obstacle(*candidate);
     if (in_the_way) return refuse(request.id, *in_the_way);
     install_here(*candidate, [this, id = request.id](const Result<>& installed) {

@@ -140,7 +140,7 @@ void Machine::evaluate_serving_peer() {
                      "The configuration of " + settings_.module + " on " + self_name() +
                          " is not " + peer_name() + "'s. On " + self_name() +
                          ", stop the module, apply the file " + peer_name() +
-                         " has (hamirrorctl apply FILE --without-peer), start it again.");
+                         " has (hamirrorctl apply FILE), start it again.");
     }
     if (rebuild_after_ && now_ < *rebuild_after_) {
         deadline_ = rebuild_after_;

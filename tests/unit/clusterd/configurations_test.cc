@@ -43,7 +43,7 @@ TEST(Configurations, ApplySaysWhatWasDoneAndWhatComesNext) {
                   "Next, on both nodes: hamirrorctl start db\n");
     EXPECT_EQ(Configurations::outcome(candidate, {"node1", "node2", false, true, true}),
               "Installed on node1 alone" + as +
-                  "Next, on node2, the same file: hamirrorctl apply FILE --without-peer\n");
+                  "Next, on node2, the same file: hamirrorctl apply FILE\n");
 }
 
 }  // namespace
