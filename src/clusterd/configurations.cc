@@ -96,9 +96,10 @@ Result<Candidate> Configurations::read(const std::string& text, const std::strin
 
 std::string Configurations::problems(const std::string& text, const std::string& file,
                                      const std::string& node) const {
-    return io::parse_module(text, file, cluster_, modules_, [&](const config::ModuleConfig& module) {
-               return io::check_system(module, node);
-           }).messages();
+    return io::parse_module(
+               text, file, cluster_, modules_,
+               [&](const config::ModuleConfig& module) { return io::check_system(module, node); })
+        .messages();
 }
 
 std::string Configurations::plan(const Candidate& candidate) const {
@@ -128,8 +129,7 @@ std::string Configurations::outcome(const Candidate& candidate, const Installed&
                        installed_path(io::kConfigDirectory, name) + ", SHA-256 " +
                        io::content_hash(candidate.text).substr(0, 12) + "...\n";
     if (!installed.on_both) {
-        return text + "Next, on " + installed.there +
-               ", the same file: hamirrorctl apply FILE\n";
+        return text + "Next, on " + installed.there + ", the same file: hamirrorctl apply FILE\n";
     }
     if (!installed.is_started) {
         text += "Next, on both nodes: systemctl enable --now ha-cluster.target\n";

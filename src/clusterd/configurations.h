@@ -14,8 +14,8 @@ struct Candidate {
     std::string text;  // as it is installed: the administrator's words, the port added
 };
 
-/// The files of /etc/hamirror as this node has them. problems() and install() block (disk, systemd):
-/// they are called from a background thread, with what they need by value.
+/// The files of /etc/hamirror as this node has them. problems() and install() block (disk,
+/// systemd): they are called from a background thread, with what they need by value.
 class Configurations {
   public:
     explicit Configurations(std::string directory);
@@ -29,7 +29,8 @@ class Configurations {
     /// Reads a module's text against what is installed; a module without a port is given one.
     [[nodiscard]] Result<Candidate> read(const std::string& text, const std::string& file) const;
     /// All that is wrong with a module's text on this node, a line each: the text itself, and what
-    /// this system lacks (directories, units, interfaces). Empty: nothing. Blocks; call it on a copy.
+    /// this system lacks (directories, units, interfaces). Empty: nothing. Blocks; call it on a
+    /// copy.
     [[nodiscard]] std::string problems(const std::string& text, const std::string& file,
                                        const std::string& node) const;
     /// What installing it would change, a line each; empty: it is installed already.

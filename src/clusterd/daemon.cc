@@ -161,9 +161,9 @@ MirrorProcess Daemon::replicator(const std::string& module) const {
 Module* Daemon::find(const std::string& name, const Done& done) {
     auto found = modules_.find(name);
     if (found != modules_.end()) return found->second.get();
-    done(tl::unexpected(CommandError{
-        "NoSuchModule", "There is no module " + name + " on " + self_name() +
-                            "; `hamirrorctl status` lists them."}));
+    done(tl::unexpected(CommandError{"NoSuchModule", "There is no module " + name + " on " +
+                                                         self_name() +
+                                                         "; `hamirrorctl status` lists them."}));
     return nullptr;
 }
 
@@ -310,10 +310,11 @@ void Daemon::stop(const std::string& name, bool all, Done done) {
     event.all = all;
     if (!all) return module->command(event, std::move(done));
     if (!link_ || !link_->up()) {
-        return done(tl::unexpected(
-            CommandError{"PeerUnreachable",
-                         peer_name() + " is not connected, so both cannot be stopped together; "
-                         "without --all " + self_name() + " is stopped alone."}));
+        return done(tl::unexpected(CommandError{
+            "PeerUnreachable", peer_name() +
+                                   " is not connected, so both cannot be stopped together; "
+                                   "without --all " +
+                                   self_name() + " is stopped alone."}));
     }
     request(ControlRequest::Verb::Stop, name, "",
             [this, name, event, done = std::move(done)](const ControlReply& answer) mutable {

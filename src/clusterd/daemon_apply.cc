@@ -120,21 +120,22 @@ void Daemon::apply_agreed(std::shared_ptr<Apply> apply) {
             });
 }
 
-/// The other node has it, or is not asked. Should this one fail now, a second `apply` of the same file completes it.
+/// The other node has it, or is not asked. Should this one fail now, a second `apply` of the same
+/// file completes it.
 void Daemon::apply_installed(std::shared_ptr<Apply> apply) {
     install_here(apply->candidate, [this, apply](const Result<>& installed) {
         const auto& name = apply->candidate.config.name;
         if (installed) {
             const bool has_data = !modules_.at(name)->machine().record().chain.empty();
-            return apply->done(apply->plan +
-                               Configurations::outcome(apply->candidate,
-                                                       {self_name(), peer_name(), apply->on_both,
-                                                        has_data, workers_were_ready_}));
+            return apply->done(
+                apply->plan +
+                Configurations::outcome(apply->candidate, {self_name(), peer_name(), apply->on_both,
+                                                           has_data, workers_were_ready_}));
         }
-        apply->refuse("InstallFailed",
-                      installed.error().text + ". " + self_name() + " does not have it" +
-                          (apply->on_both ? ", " + peer_name() + " has" : "") +
-                          "; apply the file again when this is mended.");
+        apply->refuse("InstallFailed", installed.error().text + ". " + self_name() +
+                                           " does not have it" +
+                                           (apply->on_both ? ", " + peer_name() + " has" : "") +
+                                           "; apply the file again when this is mended.");
     });
 }
 

@@ -23,7 +23,8 @@ struct NodeView {
     std::string reason_code;
     std::string reason;
     std::uint64_t epoch = 0;
-    bool in_sync = false;  // member of S of the newest decision that node knows
+    bool in_sync = false;       // member of S of the newest decision that node knows
+    bool ever_in_sync = false;  // of any; false: what it holds is not a copy of the module's data
 };
 
 struct ResyncView {
@@ -83,8 +84,8 @@ class Commands {
     /// Given to either node; the primary carries it out.
     virtual void swap(const std::string& module, Done done) = 0;
     /// Validates on both nodes; installs on both or on neither unless `dry_run`. Result: the plan
-    /// and what was done, as text lines. `without_peer`: on this node alone. Error text: the exact configuration
-    /// errors.
+    /// and what was done, as text lines. `without_peer`: on this node alone. Error text: the exact
+    /// configuration errors.
     virtual void apply(const std::string& yaml, const std::string& file_name, bool dry_run,
                        bool without_peer, Done done) = 0;
 };

@@ -118,6 +118,8 @@ void Module::pump() {
 }
 
 void Module::execute(const cluster::Effect& effect) {
+    if (std::holds_alternative<cluster::StartResync>(effect)) resync_ = {.running = true};
+    if (std::holds_alternative<cluster::StopResync>(effect)) resync_.running = false;
     if (const auto* persist = std::get_if<cluster::Persist>(&effect)) {
         persisting_ = true;
         store_.save(config_.name, persist->record, [this, alive = std::weak_ptr(alive_)] {
@@ -489,10 +491,7 @@ ModuleView Module::view() const {
     here.readiness = cluster::name(status.readiness);
     here.reason_code = status.reason.code;
     here.reason = status.reason.text;
-    if (!record.chain.empty()) {
-        here.epoch = record.chain.head().decision.number.value;
-        here.in_sync = record.chain.head().decision.in_sync.has(self_) && !record.outdated;
-    }
+    fill_membership(here, record.chain, record.outdated, self_);
     fill_peer(shown.nodes[theirs], peer_report_, monitor_.silent(), cluster::other(self_));
     for (const NodeView& node : shown.nodes) {
         if (node.seen && (node.state == "primary" || node.state == "alone"))

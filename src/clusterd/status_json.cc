@@ -14,7 +14,8 @@ Json node_json(const NodeView& node) {
             {"readiness", node.readiness},
             {"reason", {{"code", node.reason_code}, {"text", node.reason}}},
             {"epoch", node.epoch},
-            {"in_sync", node.in_sync}};
+            {"in_sync", node.in_sync},
+            {"ever_in_sync", node.ever_in_sync}};
 }
 
 Json resync_json(const ResyncView& resync) {

@@ -1,5 +1,6 @@
 #include "clusterd/translate.h"
 
+#include <algorithm>
 #include <array>
 #include <utility>
 
@@ -221,6 +222,15 @@ std::string policy_text(config::Policy policy) {
     return "";
 }
 
+void fill_membership(NodeView& view, const cluster::Chain& chain, bool outdated,
+                     cluster::Node node) {
+    if (chain.empty()) return;
+    view.epoch = chain.head().decision.number.value;
+    view.in_sync = chain.head().decision.in_sync.has(node) && !outdated;
+    view.ever_in_sync = std::ranges::any_of(
+        chain.entries(), [node](const auto& entry) { return entry.decision.in_sync.has(node); });
+}
+
 void fill_peer(NodeView& view, const std::optional<cluster::Report>& report, bool silent,
                cluster::Node peer) {
     view.seen = report.has_value() && !silent;
@@ -233,10 +243,7 @@ void fill_peer(NodeView& view, const std::optional<cluster::Report>& report, boo
         view.reason_code = report->reason_code;
         view.reason = report->reason;
     }
-    if (!report->chain.empty()) {
-        view.epoch = report->chain.head().decision.number.value;
-        view.in_sync = report->chain.head().decision.in_sync.has(peer) && !report->outdated;
-    }
+    fill_membership(view, report->chain, report->outdated, peer);
 }
 
 }  // namespace ha::clusterd

@@ -30,6 +30,9 @@ api::MessageId message_id(const std::string& tell_code);
 /// "alone (transient)".
 std::string name_of(const cluster::Status& status);
 std::string policy_text(config::Policy policy);
+/// What `chain`, which `node` knows, says of its own copy.
+void fill_membership(NodeView& view, const cluster::Chain& chain, bool outdated,
+                     cluster::Node node);
 void fill_peer(NodeView& view, const std::optional<cluster::Report>& report, bool silent,
                cluster::Node peer);
 

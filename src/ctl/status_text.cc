@@ -38,23 +38,40 @@ std::string node_line(const NodeStatus& node, const std::string& self) {
     std::string text = "  " + pad(node.node + (node.node == self ? " (here)" : ""), 20);
     if (!node.seen) return text + "not seen\n";
     text += pad(node.state, 10) + pad(node.readiness, 10);
-    if (node.state != "stopped" || node.epoch > 0) {
-        text += node.in_sync ? "in sync " : "outdated";
-        text += "  epoch " + std::to_string(node.epoch);
-    }
-    return text + "\n";
+    if (node.epoch == 0) return text + "new\n";
+    const char* copy = node.in_sync        ? "in sync "
+                       : node.ever_in_sync ? "outdated"
+                                           : "not copied yet";
+    return text + copy + "  epoch " + std::to_string(node.epoch) + "\n";
+}
+
+bool has_reason(const NodeStatus& node) {
+    return node.seen && !node.reason.empty();
 }
 
 std::string reasons(const ModuleStatus& module) {
     std::string text;
-    for (const auto& node : module.nodes) {
-        if (!node.seen || node.reason.empty()) continue;
-        text +=
-            line(node.readiness == "blocked" ? "NEEDED" : "now", node.node + ": " + node.reason);
+    const auto& nodes = module.nodes;
+    const bool same = nodes.size() == 2 && has_reason(nodes[0]) && has_reason(nodes[1]) &&
+                      nodes[0].reason == nodes[1].reason &&
+                      nodes[0].readiness == nodes[1].readiness;
+    for (const auto& node : nodes) {
+        if (!has_reason(node) || (same && &node == &nodes[1])) continue;
+        text += line(node.readiness == "blocked" ? "NEEDED" : "now",
+                     (same ? "" : node.node + ": ") + node.reason);
         const auto command = advice(module.module, node);
         if (!command.empty()) text += line("run", command);
     }
     return text;
+}
+
+/// The node that serves counts.
+std::string resync_line(const ModuleStatus& module, const ClusterStatus& status) {
+    if (module.resync.running) return line("resync", progress(module.resync));
+    const bool target_here = module.on(status.node).is("secondary", "transient");
+    if (!target_here || module.primary.empty()) return "";
+    return line("resync", "how far it is: hamirrorctl status " + module.module + " (on " +
+                              module.primary + ")");
 }
 
 std::string block(const ModuleStatus& module, const ClusterStatus& status) {
@@ -62,9 +79,11 @@ std::string block(const ModuleStatus& module, const ClusterStatus& status) {
     text += module.primary.empty() ? "served by no node" : "served by " + module.primary;
     text += "\n" + line("safe", safety(module));
     for (const auto& node : module.nodes) text += node_line(node, status.node);
-    if (module.since_unix_ms > 0) text += line("since", date(module.since_unix_ms));
+    if (module.since_unix_ms > 0) {
+        text += line("since", date(module.since_unix_ms) + " (state of " + status.node + ")");
+    }
     text += reasons(module);
-    if (module.resync.running) text += line("resync", progress(module.resync));
+    text += resync_line(module, status);
     if (!module.virtual_ips.empty()) text += line("addresses", join(module.virtual_ips));
     return text;
 }

@@ -20,6 +20,7 @@ NodeStatus node_status(const Json& json) {
     }
     node.epoch = json.value("epoch", node.epoch);
     node.in_sync = json.value("in_sync", node.in_sync);
+    node.ever_in_sync = json.value("ever_in_sync", node.ever_in_sync);
     return node;
 }
 

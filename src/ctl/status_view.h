@@ -21,6 +21,7 @@ struct NodeStatus {
     std::string reason;
     std::uint64_t epoch = 0;
     bool in_sync = false;
+    bool ever_in_sync = true;
 
     [[nodiscard]] bool is(const char* wanted_state, const char* wanted_readiness) const {
         return state == wanted_state && readiness == wanted_readiness;

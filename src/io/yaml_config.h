@@ -43,8 +43,8 @@ struct Parsed {
 /// `file` is the name for messages. Checks everything core/config's check() does. One node alone
 /// is accepted: the cluster is not paired yet.
 Parsed<config::ClusterConfig> parse_cluster(std::string_view text, const std::string& file);
-/// With `others`: check_against() too. With `system`: what it finds, too (check_system()); it may be
-/// given a half-read module, and what it says of fields that were not read well is left out.
+/// With `others`: check_against() too. With `system`: what it finds, too (check_system()); it may
+/// be given a half-read module, and what it says of fields that were not read well is left out.
 using ModuleCheck = std::function<std::vector<config::Problem>(const config::ModuleConfig&)>;
 Parsed<config::ModuleConfig> parse_module(std::string_view text, const std::string& file,
                                           const config::ClusterConfig& cluster,

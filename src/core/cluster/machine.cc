@@ -71,8 +71,8 @@ void Machine::step(Instant now, const Event& event, std::vector<Effect>& effects
 void Machine::ignore(const Event&) {}
 
 void Machine::refuse_busy(const Event&) {
-    refuse("busy", "Module " + settings_.module + " is " + name(phase_) +
-                       " on " + self_name() + "; try again when it has settled.");
+    refuse("busy", "Module " + settings_.module + " is " + name(phase_) + " on " + self_name() +
+                       "; try again when it has settled.");
 }
 
 void Machine::stopped_stop(const Event&) {
@@ -342,8 +342,8 @@ void Machine::decide(const Decision& decision, Confirmation confirmation) {
     record_.stopped_together = Id128{};
     record_.ceding.reset();
     persist();
-    tell("decision", "Decision " + describe(decision, settings_.names[0], settings_.names[1]) + ", " +
-                         agreed_by(confirmation) + ".");
+    tell("decision", "Decision " + describe(decision, settings_.names[0], settings_.names[1]) +
+                         ", " + agreed_by(confirmation) + ".");
 }
 
 std::string Machine::agreed_by(Confirmation confirmation) const {

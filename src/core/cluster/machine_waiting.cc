@@ -131,8 +131,7 @@ bool Machine::report_differs() const {
 void Machine::evaluate_serving_peer() {
     if (keeps_copy_ && !record_.outdated && in_sync_self()) return follow(false);
     if (!record_.outdated) {
-        return wait_for("rejoining", peer_name() +
-                                         " serves and is about to take " + self_name() +
+        return wait_for("rejoining", peer_name() + " serves and is about to take " + self_name() +
                                          "'s copy out of the in-sync set before it is rebuilt.");
     }
     if (report_differs()) {
@@ -144,7 +143,8 @@ void Machine::evaluate_serving_peer() {
     }
     if (rebuild_after_ && now_ < *rebuild_after_) {
         deadline_ = rebuild_after_;
-        return block("copy-failed", "The copy on " + self_name() + " failed; it is rebuilt after a pause.");
+        return block("copy-failed",
+                     "The copy on " + self_name() + " failed; it is rebuilt after a pause.");
     }
     follow(true);
 }
@@ -176,11 +176,10 @@ void Machine::elect() {
         proposal_.reset();
         if (peer_able) return wait_for("meeting", peer_name() + " leads.");
         return block(record_.power_lost ? "power-lost-here" : "outdated",
-                     (record_.power_lost
-                          ? "Power was lost on " + self_name() + " while " + peer_name() +
-                                " held the same data; "
-                          : "The data on " + self_name() + " is older than " + peer_name() +
-                                "'s; ") +
+                     (record_.power_lost ? "Power was lost on " + self_name() + " while " +
+                                               peer_name() + " held the same data; "
+                                         : "The data on " + self_name() + " is older than " +
+                                               peer_name() + "'s; ") +
                          "start the module on " + peer_name() + ".");
     }
     bool peer_first = peer_able && head().primary == peer();
@@ -228,7 +227,8 @@ void Machine::wait_alone() {
 
 void Machine::decide_alone() {
     if (record_.outdated || !in_sync_self()) {
-        return block("outdated", "The data on " + self_name() + " is older than " + peer_name() + "'s.");
+        return block("outdated",
+                     "The data on " + self_name() + " is older than " + peer_name() + "'s.");
     }
     if (record_.ceding) {
         return block("ceding", self_name() + " was handing the module over to " + peer_name() +

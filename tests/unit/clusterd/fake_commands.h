@@ -24,7 +24,7 @@ class FakeCommands : public Commands {
     static ModuleView module(const std::string& name) {
         ModuleView view;
         view.module = name;
-        view.nodes[0] = {"node1", true, "primary", "ready", "", "", 7, true};
+        view.nodes[0] = {"node1", true, "primary", "ready", "", "", 7, true, true};
         view.nodes[1] = {"node2",
                          true,
                          "secondary",
@@ -32,6 +32,7 @@ class FakeCommands : public Commands {
                          "resynchronising",
                          "The copy is being compared.",
                          6,
+                         false,
                          false};
         view.primary = "node1";
         view.policy = "available";

@@ -19,10 +19,10 @@ TEST(StatusJson, IsThisFormatAndNoOther) {
         R"("resync":{"running":false,"files_total":0,"files_done":0,"bytes_examined":0,)"
         R"("bytes_sent":0},"since_unix_ms":0,"nodes":[)"
         R"({"node":"node1","seen":true,"state":"primary","readiness":"ready",)"
-        R"("reason":{"code":"","text":""},"epoch":7,"in_sync":true},)"
+        R"("reason":{"code":"","text":""},"epoch":7,"in_sync":true,"ever_in_sync":true},)"
         R"({"node":"node2","seen":true,"state":"secondary","readiness":"transient",)"
         R"("reason":{"code":"resynchronising","text":"The copy is being compared."},)"
-        R"("epoch":6,"in_sync":false}]}]})");
+        R"("epoch":6,"in_sync":false,"ever_in_sync":false}]}]})");
 }
 
 TEST(StatusJson, BytesThatAreNoTextDoNotBreakIt) {

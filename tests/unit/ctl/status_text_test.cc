@@ -36,6 +36,38 @@ TEST(StatusText, WhatIsNeededComesWithItsCommand) {
     EXPECT_NE(text.find("  node2               not seen\n"), std::string::npos) << text;
 }
 
+TEST(StatusText, ANewModuleIsNewAndSaysWhatIsNeededOnce) {
+    auto first = node("node1", "waiting", "blocked", "nobody-knows", "Nobody knows: hamirrorctl.");
+    auto other = node("node2", "waiting", "blocked", "nobody-knows", "Nobody knows: hamirrorctl.");
+    first.epoch = other.epoch = 0;
+    const auto text = status_text(cluster(first, other));
+    EXPECT_NE(text.find("  node1 (here)        waiting   blocked   new\n"), std::string::npos)
+        << text;
+    EXPECT_NE(text.find("  NEEDED     Nobody knows: hamirrorctl.\n  addresses"), std::string::npos)
+        << text;
+    EXPECT_EQ(text.find("NEEDED"), text.rfind("NEEDED")) << text;
+}
+
+TEST(StatusText, AFirstCopyIsNotOutdatedAndSaysHowFarItIs) {
+    auto target = node("node2", "secondary", "transient");
+    target.in_sync = target.ever_in_sync = false;
+    auto status = cluster(node("node1", "alone", "ready"), target);
+    status.modules[0].resync = {true, 10, 3, 1 << 20, 512};
+    auto text = status_text(status);
+    EXPECT_NE(text.find("  node2               secondary transient not copied yet  epoch 3\n"),
+              std::string::npos)
+        << text;
+    EXPECT_NE(text.find("  resync     3 of 10 files, 1.0 MiB compared, 512 B sent\n"),
+              std::string::npos)
+        << text;
+    status.modules[0].resync.running = false;
+    status.node = "node2";
+    text = status_text(status);
+    EXPECT_NE(text.find("  resync     how far it is: hamirrorctl status db (on node1)\n"),
+              std::string::npos)
+        << text;
+}
+
 TEST(StatusText, AReasonThatNamesItsCommandIsEnough) {
     EXPECT_EQ(advice("db", node("node1", "waiting", "blocked", "nobody-knows",
                                 "Run: hamirrorctl start db --as-source")),

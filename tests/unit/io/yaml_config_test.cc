@@ -214,22 +214,23 @@ TEST(YamlConfig, WhatTheSystemLacksIsReportedWithTheRest) {
         "virtual_ips: [nonsense]\n"
         "units: [db.service, gone.service]\n"
         "timing: {heartbeat: soon, silent_after: 1ms}\n";
-    auto parsed = parse_module(text, "db.yaml", cluster(), {}, [](const config::ModuleConfig& module) {
-        std::vector<config::Problem> lacks;
-        for (std::size_t i = 0; i < module.replicate.size(); ++i) {
-            lacks.push_back({"replicate[" + std::to_string(i) + "].path", "it does not exist"});
-        }
-        lacks.push_back({"units[1]", "it does not exist"});
-        return lacks;
-    });
+    auto parsed =
+        parse_module(text, "db.yaml", cluster(), {}, [](const config::ModuleConfig& module) {
+            std::vector<config::Problem> lacks;
+            for (std::size_t i = 0; i < module.replicate.size(); ++i) {
+                lacks.push_back({"replicate[" + std::to_string(i) + "].path", "it does not exist"});
+            }
+            lacks.push_back({"units[1]", "it does not exist"});
+            return lacks;
+        });
     EXPECT_FALSE(parsed.value);
     std::istringstream lines(parsed.messages());
     std::vector<std::string> places;
     for (std::string line; std::getline(lines, line);) places.push_back(line.substr(0, 24));
-    EXPECT_EQ(places, (std::vector<std::string>{
-                          "db.yaml:2:1: unknown key", "db.yaml:4:11: it does no",
-                          "db.yaml:5:11: \"relative\"", "db.yaml:6:15: \"nonsense\"",
-                          "db.yaml:7:21: it does no", "db.yaml:8:21: expected a"}))
+    EXPECT_EQ(places,
+              (std::vector<std::string>{"db.yaml:2:1: unknown key", "db.yaml:4:11: it does no",
+                                        "db.yaml:5:11: \"relative\"", "db.yaml:6:15: \"nonsense\"",
+                                        "db.yaml:7:21: it does no", "db.yaml:8:21: expected a"}))
         << parsed.messages();
 }
 
