@@ -1,5 +1,6 @@
 #include "clusterd/daemon.h"
 
+#include "clusterd/status_line.h"
 #include "core/cluster/codec.h"
 #include "io/log.h"
 #include "io/systemd.h"
@@ -47,6 +48,7 @@ Result<> Daemon::start() {
     if (done) done = workers_.listen();
     if (!done) return done;
     face_.start();
+    changed();
     loop_.on_terminate([this] { terminate(); });
     return {};
 }
@@ -98,7 +100,7 @@ Result<> Daemon::add_module(const config::ModuleConfig& config) {
     auto word = last_reports_.find(config.name);
     if (word != last_reports_.end()) added.report(word->second);
     if (workers_were_ready_) added.workers_ready();
-    face_.changed();
+    changed();
     return {};
 }
 
@@ -119,7 +121,7 @@ ModuleOutside Daemon::outside(const std::string& name) {
         ask_whether_runs(unit_of(WorkerKind::Replicator, name), std::move(answer));
     };
     result.changed = [this] {
-        face_.changed();
+        changed();
         leave_if_stopped();
     };
     return result;
@@ -215,6 +217,15 @@ void Daemon::worker_gone(io::WorkerId id, const std::string& reason) {
     }
     if (gone.kind != WorkerKind::Replicator) return;
     if (module != modules_.end()) module->second->replicator_gone(reason, gone.leaving);
+}
+
+/// Something of view().
+void Daemon::changed() {
+    face_.changed();
+    auto line = status_line(view());
+    if (line == shown_line_) return;
+    shown_line_ = line;
+    io::notify_status(line);
 }
 
 // ---- the end

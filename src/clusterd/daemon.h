@@ -64,6 +64,7 @@ class Daemon final : public Commands {
     void worker_gone(io::WorkerId id, const std::string& reason);
     [[nodiscard]] std::optional<io::WorkerId> worker(api::WorkerKind kind,
                                                      const std::string& module) const;
+    void changed();
     void terminate();
     void leave_if_stopped();
     Module* find(const std::string& module, const Done& done);
@@ -130,6 +131,7 @@ class Daemon final : public Commands {
     std::map<std::uint64_t, std::function<void(const ControlReply&)>> requests_;
 
     bool terminating_ = false;
+    std::string shown_line_;  // by systemctl status
     BusFace face_;
 };
 

@@ -124,7 +124,7 @@ void Daemon::control_up(const ControlHello& hello, io::TlsStream& stream) {
             "The control connection to " + hello.node + " is up.");
     peer_evidence();
     for (auto& [name, module] : modules_) module->control_up();
-    face_.changed();
+    changed();
 }
 
 void Daemon::control_down(const std::string& reason) {
@@ -136,7 +136,7 @@ void Daemon::control_down(const std::string& reason) {
     ControlReply lost{0, false, "PeerUnreachable",
                       "the connection to the other node broke before it answered"};
     for (auto& [id, answered] : waiting) answered(lost);
-    face_.changed();
+    changed();
 }
 
 void Daemon::control_message(const ControlMessage& message) {
@@ -237,7 +237,7 @@ void Daemon::check_networks() {
                 up ? api::message::kNetworkUp : api::message::kNetworkDown, {},
                 "The other node is " + std::string(up ? "heard" : "not heard") + " at " + address +
                     ".");
-        face_.changed();
+        changed();
     }
 }
 

@@ -71,6 +71,10 @@ Result<> check_directories(const api::OpenMirror& order) {
     return {};
 }
 
+std::string in_sync_text(const std::string& peer) {
+    return "Following " + peer + ", in sync; read-only.";
+}
+
 }  // namespace
 
 int LateJournal::admit() {
@@ -89,15 +93,16 @@ void LateJournal::when_durable(Sequence sequence, Completion done) {
     journal_->when_durable(sequence, std::move(done));
 }
 
-Controller::Controller(io::Loop& loop, std::string module, io::TlsContext tls, io::Fingerprint peer)
+Controller::Controller(io::Loop& loop, std::string module, io::TlsContext tls, io::PeerRecord peer)
     : loop_(loop),
       module_(std::move(module)),
       tls_(std::move(tls)),
-      peer_(peer),
+      peer_(std::move(peer)),
       client_(loop, {api::WorkerKind::Replicator, module_, api::kWorkerProtocol},
               {[this](const api::Order& order) {
                    orders_.run([this, order]() -> std::function<void()> {
                        execute(order);
+                       show(order);
                        return {};
                    });
                },
@@ -126,9 +131,36 @@ void Controller::reported(api::Fact fact) {
     if (std::holds_alternative<api::ToldIn>(fact)) {
         role_ = Role::Following;
         indexed_ = true;  // the pass that brought it up began with that
+        io::notify_status(in_sync_text(peer_.name));
     }
     if (std::holds_alternative<api::LocalCopyFailed>(fact)) role_ = Role::None;
     tell(std::move(fact));
+}
+
+/// For `systemctl status`; what failed is in the journal.
+void Controller::show(const api::Order& done) const {
+    const std::string alone = "Serving alone; " + peer_.name + " has no full copy.";
+    std::string text;
+    if (std::holds_alternative<api::CloseMirror>(done)) {
+        text = "The directories are plain directories.";
+    } else if (!mirror_) {
+        text = "Not mounted.";
+    } else if (const auto* serving = std::get_if<api::ServeMirror>(&done);
+               serving != nullptr && role_ == Role::Serving) {
+        const bool member = serving->peer == api::ServeMirror::Peer::Member;
+        text = member ? "Serving, in sync with " + peer_.name + "." : alone;
+    } else if (std::holds_alternative<api::StartResync>(done)) {
+        text = "Serving; the copy of " + peer_.name + " is being brought up to date.";
+    } else if (std::holds_alternative<api::StopResync>(done)) {
+        text = alone;
+    } else if (std::holds_alternative<api::FollowMirror>(done) && role_ != Role::None) {
+        text = role_ == Role::Rebuilding
+                   ? "Being brought up to date by " + peer_.name + "; read-only."
+                   : in_sync_text(peer_.name);
+    } else if (role_ == Role::None) {
+        text = "Mounted, without a role.";
+    }
+    if (!text.empty()) io::notify_status(text);
 }
 
 void Controller::failed(const char* code, const Error& error) {
@@ -214,7 +246,7 @@ Result<> Controller::build(const api::OpenMirror& order) {
     files_ = std::move(*files);
     dialer_ = std::make_unique<NetworkDialer>(
         NetworkDialer::Addresses{order.local_addresses, order.peer_addresses, order.port}, tls_,
-        peer_);
+        peer_.fingerprint);
     Mirror::Settings settings;
     settings.heartbeat = order.heartbeat;
     settings.silent_after = order.silent_after;

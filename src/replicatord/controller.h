@@ -7,6 +7,7 @@
 
 #include "api/worker.h"
 #include "io/background.h"
+#include "io/identity.h"
 #include "io/tls.h"
 #include "io/worker_link.h"
 #include "replicatord/filesystem.h"
@@ -34,7 +35,7 @@ class LateJournal final : public Journal {
 /// what the mirror reports from its threads goes up the same line.
 class Controller {
   public:
-    Controller(io::Loop& loop, std::string module, io::TlsContext tls, io::Fingerprint peer);
+    Controller(io::Loop& loop, std::string module, io::TlsContext tls, io::PeerRecord peer);
     ~Controller();
 
     void start();
@@ -68,11 +69,12 @@ class Controller {
     void tell(api::Fact fact);  // any thread
     void reported(api::Fact fact);
     void failed(const char* code, const Error& error);
+    void show(const api::Order& done) const;
 
     io::Loop& loop_;
     const std::string module_;
     io::TlsContext tls_;
-    io::Fingerprint peer_;
+    io::PeerRecord peer_;
     io::WorkerClient client_;
 
     // The order thread's: nobody else touches what is below.

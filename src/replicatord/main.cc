@@ -27,8 +27,7 @@ Result<> serve(const std::string& module) {
     if (!*peer) return fail("This node is not paired yet: hamirrorctl cluster pair");
     auto tls = io::TlsContext::create(*identity);
     if (!tls) return tl::unexpected(tls.error());
-    controller =
-        std::make_unique<replicatord::Controller>(loop, module, *tls, (*peer)->fingerprint);
+    controller = std::make_unique<replicatord::Controller>(loop, module, *tls, **peer);
     controller->start();
     loop.enable_watchdog();
     io::notify_ready();
