@@ -1,11 +1,13 @@
 // The gate (hamirror-gate(8)), ExecCondition= of every gated service: may it start here, now?
 //   0    this node serves the module: ha-watchdog's marker is there
 //   1    no, and the system is only booting or stopping: systemd skips the unit, nothing is red
-//   255  no, and somebody asked for it: the start fails, and the reason below is in its journal
-// When in doubt the answer is no.
+//   255  no, and somebody asked for it: the start fails
+// When in doubt the answer is no. The reason is in the unit's journal, at a level at which
+// journalctl and systemctl status set it off from systemd's own words around it.
 #include <sys/stat.h>
 
 #include <cstdio>
+#include <cstdlib>
 #include <fstream>
 #include <string>
 
@@ -48,9 +50,11 @@ int main(int argc, char** argv) {
     }
     const std::string module = argv[1];
     if (exists("/run/hamirror/primary/" + module)) return kServed;
-    if (passing_through()) return kSkip;
+    const bool skip = passing_through();
+    const char* level = std::getenv("JOURNAL_STREAM") == nullptr ? "" : skip ? "<5>" : "<4>";
     std::fprintf(stderr,
-                 "This unit belongs to hamirror module %s, which this node does not serve: %s\n",
-                 module.c_str(), reason(module).c_str());
-    return kRefused;
+                 "%sNot started: it belongs to hamirror module %s, which this node does not serve: "
+                 "%s\n",
+                 level, module.c_str(), reason(module).c_str());
+    return skip ? kSkip : kRefused;
 }
