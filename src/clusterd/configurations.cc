@@ -156,7 +156,7 @@ std::string Configurations::unsupported_change(const config::ModuleConfig& insta
            "It is: " +
            joined(paths(installed)) +
            ". Mirror other directories by another module, or remove this one and make it anew "
-           "(removal.md).";
+           "(/usr/share/doc/hamirror/removal.md).";
 }
 
 Result<> Configurations::install(const Candidate& candidate, const std::string& directory) {
