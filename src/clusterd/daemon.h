@@ -14,6 +14,7 @@
 #include "clusterd/peer_link.h"
 #include "clusterd/workers_wait.h"
 #include "io/background.h"
+#include "io/boot_id.h"
 #include "io/heartbeat.h"
 #include "io/identity.h"
 #include "io/pairing.h"
@@ -127,7 +128,7 @@ class Daemon final : public Commands {
     io::Timer heartbeat_timer_;
     std::vector<std::optional<Instant>> network_heard_;
     std::vector<bool> network_up_;
-    std::uint64_t last_request_ = 0;
+    std::uint64_t last_request_ = io::random_id().low >> 1U;  // never those of an earlier process
     std::map<std::uint64_t, std::function<void(const ControlReply&)>> requests_;
 
     bool terminating_ = false;

@@ -126,6 +126,7 @@ void Module::execute(const cluster::Effect& effect) {
             if (alive.expired()) return;
             persisting_ = false;
             pump();
+            if (stopped()) outside_.changed();  // nothing else may follow that would say so
         });
     } else if (const auto* report = std::get_if<cluster::SendReport>(&effect)) {
         execute_report(report->report);
@@ -337,6 +338,7 @@ void Module::fact(const api::Fact& fact) {
 
 void Module::report(cluster::Report report) {
     peer_report_ = report;
+    peer_ahead_ = false;
     evidence(io::boot_now());
     step(cluster::PeerReported{std::move(report)});
     show();
@@ -364,6 +366,7 @@ void Module::heard(const ModuleBeat* beat) {
     bool ahead = beat != nullptr && machine_.overtaken(beat->newest, beat->decision);
     // It has decided without us: its report is what we wait for now, not its silence.
     monitor_.deaf(cut_off && !ahead, now);
+    peer_ahead_ = ahead;
     if (ahead) step(cluster::PeerAhead{});
     told(monitor_.check(now));
 }
@@ -385,11 +388,12 @@ void Module::told(cluster::Monitor::Change change) {
         case cluster::Monitor::Change::None:
             break;
         case cluster::Monitor::Change::Heard:
-            // Its last word still holds: reports are sent on every change and none came since.
+            // Its last word still holds: reports are sent on every change and none came since. Not
+            // so after a cut in which it has decided: its report is on its way.
             io::log(io::Level::Notice, api::message::kPeerHeard,
                     {{"HAMIRROR_MODULE", config_.name}},
                     config_.name + ": the other node is heard.");
-            if (peer_report_) step(cluster::PeerReported{*peer_report_});
+            if (peer_report_ && !peer_ahead_) step(cluster::PeerReported{*peer_report_});
             show();
             break;
         case cluster::Monitor::Change::Silent:

@@ -120,6 +120,7 @@ class Module {
     bool persisting_ = false;
     std::optional<cluster::Report> sent_report_;
     std::optional<cluster::Report> peer_report_;
+    bool peer_ahead_ = false;  // its last heartbeat knew a newer decision than that report
 
     bool open_wanted_ = false;   // OpenMirror was the last of the two that the machine ordered
     bool close_wanted_ = false;  // CloseMirror was

@@ -57,6 +57,7 @@ void ClusterdModel::start() {
     monitor_.emplace(Timing{});
     monitor_->evidence(clock());  // a peer that is not there is missed from now on
     peer_report_.reset();
+    peer_ahead_ = false;
     effects_.clear();
     machine_->begin(clock(), effects_);
     take_effects();
@@ -215,6 +216,7 @@ void ClusterdModel::send_report() {
 void ClusterdModel::receive(const Report& report) {
     if (!alive()) return;
     peer_report_ = report;
+    peer_ahead_ = false;
     evidence();
     deliver(PeerReported{report});
 }
@@ -233,7 +235,7 @@ void ClusterdModel::told(Monitor::Change change) {
             break;
         case Monitor::Change::Heard:
             // Its last word still holds, as far as this node can know.
-            if (peer_report_) deliver(PeerReported{*peer_report_});
+            if (peer_report_ && !peer_ahead_) deliver(PeerReported{*peer_report_});
             break;
         case Monitor::Change::Silent:
             deliver(PeerSilent{});
@@ -253,6 +255,7 @@ void ClusterdModel::heartbeat(const Said& said) {
     if (!alive()) return;
     bool ahead = machine_->overtaken(said.newest, said.decision);
     monitor_->deaf(said.heard_ago >= Timing{}.take_after && !ahead, clock());
+    peer_ahead_ = ahead;
     if (ahead) deliver(PeerAhead{});
     if (!alive()) return;
     told(monitor_->check(clock()));

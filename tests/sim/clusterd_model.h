@@ -77,6 +77,7 @@ class ClusterdModel {
 
     std::optional<cluster::Monitor> monitor_;
     std::optional<cluster::Report> peer_report_;
+    bool peer_ahead_ = false;
 };
 
 }  // namespace ha::sim

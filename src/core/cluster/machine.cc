@@ -58,6 +58,9 @@ void Machine::step(Instant now, const Event& event, std::vector<Effect>& effects
         silent_ = true;
     } else if (std::holds_alternative<PeerOverdue>(event)) {
         overdue_ = true;
+    } else if (std::holds_alternative<PeerAhead>(event)) {
+        contact_ = false;  // what it said last holds no more
+        peer_report_.reset();
     }
     Handler handler = Table::kHandlers[static_cast<std::size_t>(phase_)][event.index()];
     (this->*handler)(event);
@@ -131,10 +134,18 @@ bool Machine::never_held_data() const {
     });
 }
 
+/// Born here, and interrupted before the tree was marked and anything was promised: the tree is
+/// what the operator named.
+bool Machine::birth_unused() const {
+    const auto& entries = record_.chain.entries();
+    return entries.size() == 1 && entries[0].decision.primary == self() && !entries[0].used;
+}
+
 void Machine::opened(const Event& event) {
     if (awaiting_workers_) return;
     const auto& fact = std::get<MirrorOpened>(event);
-    marker_valid_ = fact.marker_valid || (fact.marker_absent && never_held_data());
+    const bool unmarked = never_held_data() || (fact.never_stamped && birth_unused());
+    marker_valid_ = fact.marker_valid || (fact.marker_absent && unmarked);
     if (!marker_valid_) {
         waiting_as_source_ = false;
         enter(Phase::Waiting);
@@ -177,8 +188,9 @@ void Machine::opening_stop(const Event& event) {
     if (!left_overs_) return close(event);
     wanted_again_ = std::get<StopRequested>(event).shutdown;
     goal_ = Goal::Stop;
-    awaiting_workers_ = false;
+    const bool without_workers = std::exchange(awaiting_workers_, false);
     demote();
+    if (without_workers) deadline_ = now_ + settings_.workers_bound;
     held_failed_ = true;  // the mirror may not be there to say so; closing it fails them too
 }
 
@@ -223,6 +235,11 @@ void Machine::close_now() {
     emit(CloseMirror{});
     enter(Phase::Closing);
     wait_for("stopping", "The mirror is being closed.");
+}
+
+/// Its process cannot be started, so nothing of ours is mounted by it.
+void Machine::closing_mirror_failed(const Event& event) {
+    if (std::get<MirrorFailed>(event).code == "start-failed") closed(event);
 }
 
 void Machine::closed(const Event&) {
@@ -331,6 +348,7 @@ void Machine::enter(Phase phase) {
     phase_ = phase;
     deadline_.reset();
     if (phase != Phase::Secondary) swap_wanted_ = false;
+    forcing_ = false;
 }
 
 void Machine::persist() {
@@ -456,7 +474,8 @@ bool Machine::overtaken(Epoch newest, const Id128& id) const {
     if (record_.chain.empty() || newest <= head().number) return false;
     bool proposed = proposal_ && proposal_->id == id;
     bool ceded = record_.ceding && record_.ceding->id == id;
-    return !proposed && !ceded;
+    bool reported = contact_ && peer_report_ && peer_report_->chain.contains(id);
+    return !proposed && !ceded && !reported;
 }
 
 bool Machine::peer_required() const {

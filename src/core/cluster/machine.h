@@ -54,6 +54,7 @@ struct Settings {
     Duration stop_hold = 10s;
     Duration proposal_bound = 2200ms;  // a peer that is heard and answers no proposal for this long
     Duration shutdown_bound = 60s;     // the application's own stop, when the system goes down
+    Duration workers_bound = 10s;      // for workers that are not there while a module is stopped
 };
 
 enum class Phase : std::uint8_t {
@@ -100,8 +101,9 @@ class Machine {
     /// This node serves: its decision is recorded and it has not begun to give it up.
     [[nodiscard]] bool serving() const;
     [[nodiscard]] bool in_contact() const { return contact_; }
-    /// The other node knows a newer decision than this one (its number and id), and it is not what
-    /// this one proposed: until it is learned nothing may be decided here because of silence.
+    /// The other node knows a newer decision than this one (its number and id), it is not what this
+    /// one proposed, and its last report does not show it yet: until it is learned nothing may be
+    /// decided here because of silence.
     [[nodiscard]] bool overtaken(Epoch newest, const Id128& id) const;
 
   private:
@@ -123,7 +125,9 @@ class Machine {
     void open_now();
     void opened(const Event& event);
     [[nodiscard]] bool never_held_data() const;
+    [[nodiscard]] bool birth_unused() const;
     void opening_stop(const Event& event);
+    void closing_mirror_failed(const Event& event);
     void open_failed(const Event& event);
     void note_report(const Event& event);
     void close(const Event& event);
@@ -171,6 +175,7 @@ class Machine {
     void follow(bool resync);
     void seal();
     void take_over();
+    void decide_forced();
 
     // machine_primary.cc
     void promote(bool peer_member, Id128 term);
@@ -196,12 +201,14 @@ class Machine {
     void ceding_report(const Event& event);
     void ceding_mirror_failed(const Event& event);
     void ceding_stop(const Event& event);
+    void ceding_silent(const Event& event);
     void together_report(const Event& event);
     void demoting_units_gone(const Event& event);
     void demoting_addresses_dropped(const Event& event);
     void demoting_held_failed(const Event& event);
     void demoting_mirror_failed(const Event& event);
     void demoting_stop(const Event& event);
+    void demoting_deadline(const Event& event);
     void begin_stop(Goal goal);
     void withdrawn();
     void resume();
@@ -298,6 +305,7 @@ class Machine {
     std::optional<Decision> proposal_;
     Instant proposal_due_{};  // of a shrink that is proposed
     std::optional<Decision> ceded_to_us_;
+    bool forcing_ = false;                  // Sealing: by an operator's word
     std::optional<Instant> rebuild_after_;  // our copy failed: no new attempt before this
     bool keeps_copy_ =
         false;  // consented to an election that leaves us in S: follow without a copy

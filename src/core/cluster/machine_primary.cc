@@ -421,6 +421,11 @@ void Machine::ceding_stop(const Event& event) {
     if (!contact_) close_now();
 }
 
+/// Whether it took the module it alone knows; the record says that this node gave it.
+void Machine::ceding_silent(const Event&) {
+    if (goal_ == Goal::Stop) close_now();
+}
+
 void Machine::ceding_mirror_failed(const Event&) {
     if (goal_ != Goal::Stop) goal_ = Goal::Reopen;
     if (shrink_ == Shrink::Flushing) shrink_ = Shrink::None;  // nobody answers the flush
@@ -490,6 +495,11 @@ void Machine::demoting_mirror_failed(const Event&) {
 void Machine::demoting_stop(const Event& event) {
     wanted_again_ = std::get<StopRequested>(event).shutdown;
     goal_ = Goal::Stop;
+}
+
+/// The workers that would confirm it do not run; whatever ended them took what they held along.
+void Machine::demoting_deadline(const Event&) {
+    if (deadline_ && now_ >= *deadline_) close_now();
 }
 
 void Machine::demoted() {

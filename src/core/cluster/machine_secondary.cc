@@ -163,12 +163,14 @@ void Machine::sealing_durable(const Event& event) {
 void Machine::sealing_report(const Event& event) {
     const Report& report = std::get<PeerReported>(event).report;
     if (learn(report)) return enter_waiting();
+    if (forcing_) return;
     if (report.ceding && report.ceding->parent == head().id && report.ceding->primary == self()) {
         ceded_to_us_ = report.ceding;
     }
 }
 
 void Machine::take_over() {
+    if (forcing_) return decide_forced();
     if (ceded_to_us_ && ceded_to_us_->parent == head().id) {
         Decision given = *ceded_to_us_;
         ceded_to_us_.reset();

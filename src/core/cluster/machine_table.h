@@ -83,7 +83,7 @@ struct Table {
      ____, ____, &M::flushed, ____, &M::first_modification, ____, ____,
      ____, &M::addresses_dropped, ____, ____, ____, ____, &M::overtaken_primary},
     // Ceding
-    {busy, &M::ceding_stop, busy, &M::ceding_report, ____, ____, ____,
+    {busy, &M::ceding_stop, busy, &M::ceding_report, &M::ceding_silent, ____, ____,
      ____, &M::ceding_mirror_failed, ____, ____, ____, ____, ____,
      ____, ____, &M::flushed, ____, ____, ____, ____,
      ____, ____, ____, ____, ____, ____, ____},
@@ -93,13 +93,13 @@ struct Table {
      ____, ____, &M::flushed, ____, &M::first_modification, ____, ____,
      ____, ____, ____, ____, ____, ____, &M::overtaken_primary},
     // Demoting
-    {busy, &M::demoting_stop, busy, &M::note_report, ____, ____, ____,
+    {busy, &M::demoting_stop, busy, &M::note_report, ____, ____, &M::demoting_deadline,
      ____, &M::demoting_mirror_failed, ____, ____, ____, ____, ____,
      ____, ____, ____, ____, ____, &M::demoting_held_failed, ____,
      ____, &M::demoting_addresses_dropped, ____, ____, &M::demoting_units_gone, ____, ____},
     // Closing
     {busy, ____, busy, &M::note_report, ____, ____, ____,
-     ____, ____, ____, ____, ____, ____, ____,
+     ____, &M::closing_mirror_failed, ____, ____, ____, ____, ____,
      ____, ____, ____, ____, ____, ____, &M::closed,
      ____, ____, ____, ____, ____, ____, ____},
     }};

@@ -285,7 +285,14 @@ void Machine::birth() {
     promote(false, mint_id());
 }
 
+/// What the old primary sent and this copy has not applied yet must not come after this: sealed and
+/// flushed first, as any takeover (R12, R3).
 void Machine::force() {
+    seal();
+    forcing_ = true;
+}
+
+void Machine::decide_forced() {
     Decision forced = child(InSync::only(self()), self(), Cause::Forced);
     if (peer_report_ && !peer_report_->chain.empty() &&
         relation(record_.chain, peer_report_->chain, self()) == Relation::Diverged) {

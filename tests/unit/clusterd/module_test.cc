@@ -67,7 +67,9 @@ class ModuleTest : public testing::Test {
             ++asked_;
             answer(unit_runs_);
         };
-        result.changed = [] {};
+        result.changed = [this] {
+            if (module_ && module_->stopped()) ++seen_stopped_;
+        };
         return result;
     }
     void make() {
@@ -128,6 +130,7 @@ class ModuleTest : public testing::Test {
     std::vector<bool> runs_;  // what systemd was asked: true is start
     std::function<void(std::string)> run_failed_;
     std::unique_ptr<Module> module_;
+    int seen_stopped_ = 0;  // changed() was called and the module was stopped
 };
 
 TEST_F(ModuleTest, ARestartOfClusterdLeavesAddressesAndUnitsAlone) {
@@ -239,6 +242,27 @@ TEST_F(ModuleTest, AModuleMayGoWhileItsRecordIsSaved) {
     module_.reset();
     run_for(200ms);
     EXPECT_TRUE(std::filesystem::exists(directory_ + "/db.record"));
+}
+
+/// ha-clusterd ends when all have stopped; on a lone node nothing else comes that makes it look.
+TEST_F(ModuleTest, ALoneModuleThatStoppedIsNoticed) {
+    reopen_serving();
+    module_->fact(api::MirrorServing{{5, 5}, {7, 7}});
+    module_->fact(api::AddressesHeld{"db"});
+    module_->fact(api::UnitsStarted{"db"});
+    run_for(3500ms);  // the peer is silent and overdue
+    cluster::StopRequested stop;
+    stop.shutdown = true;
+    module_->command(stop, [](const auto&) {});
+    module_->fact(api::UnitsStopped{"db"});
+    module_->fact(api::Drained{});
+    module_->fact(api::AddressesDropped{"db"});
+    run_until([&] { return count<api::CloseMirror>() == 1; });
+    module_->fact(api::MirrorClosed{});
+    process_ = MirrorProcess::Leaving;
+    gone();
+    run_until([&] { return seen_stopped_ > 0; });
+    EXPECT_GT(seen_stopped_, 0);
 }
 
 }  // namespace
