@@ -167,7 +167,7 @@ void Invariants::ordered(Host& host, const Effect& effect) {
         bool member = !record.outdated && record.chain.head().decision.in_sync.has(host.self);
         check(member, "membership", who + " follows as a member and is none");
     }
-    if (const auto* follow = std::get_if<FollowMirror>(&effect)) {
+    if (const auto* follow = std::get_if<FollowMirror>(&effect); follow && !follow->resync) {
         check(follow->epoch > host.copy.sealed, "sealed-follows",
               who + " follows under a decision it sealed");
     }

@@ -90,6 +90,7 @@ void MirrorModel::carry_out(const cluster::FollowMirror& order) {
     term_ = order.term;
     epoch_ = order.epoch;
     if (order.resync) copy_failed_ = false;
+    if (order.resync && copy().sealed >= epoch_) copy().sealed = Epoch{epoch_.value - 1};
     resync_target_ = order.resync;
     if (order.resync) copy().marker = module_id_;
 }

@@ -5,6 +5,8 @@
 namespace ha::replication {
 
 void Receiver::follow(const Id128& module, const Id128& term, Epoch epoch, bool target) {
+    // Of a branch that stands above the one sealed here, whatever its numbers: the term names it.
+    if (target && sealed(epoch)) sealed_up_to_ = Epoch{epoch.value - 1};
     HA_ASSERT(!sealed(epoch));
     bool keeps_numbers = term == term_ && target == target_ && (!failed_ || !target);
     if (!keeps_numbers) {
@@ -13,9 +15,9 @@ void Receiver::follow(const Id128& module, const Id128& term, Epoch epoch, bool 
         failed_ = false;
         connected_ = false;
     }
+    if (term != term_ || epoch > epoch_) epoch_ = epoch;
     module_ = module;
     term_ = term;
-    if (epoch > epoch_) epoch_ = epoch;
     target_ = target;
     following_ = true;
 }

@@ -17,8 +17,9 @@ class Receiver {
 
     /// Frames are accepted from the primary of `term` under decisions numbered `epoch` or more.
     /// The same role in the same term again keeps the numbers, and a failed copy stays failed until
-    /// it is the target of a resync or the term is another. HA_ASSERTs that the decision is not
-    /// sealed.
+    /// it is the target of a resync or the term is another. A seal ends when this node becomes the
+    /// target of a resync under a sealed number (the other branch was chosen): its copy is undone.
+    /// Else HA_ASSERTs that the decision is not sealed.
     void follow(const Id128& module, const Id128& term, Epoch epoch, bool target);
     void stop();
     void seal(Epoch epoch);
