@@ -57,11 +57,26 @@ Applier::~Applier() {
 
 void Applier::enqueue(Item item) {
     std::unique_lock lock(mutex_);
-    changed_.wait(lock, [&] { return queued_bytes_ < kMaxQueuedBytes || failed_ || stopping_; });
-    if (failed_ || stopping_) return;
+    const auto dropped = [&] { return failed_ || stopping_ || item.role != role_; };
+    changed_.wait(lock, [&] { return queued_bytes_ < kMaxQueuedBytes || dropped(); });
+    if (dropped()) return;
     queued_bytes_ += item.bytes;
     queue_.push_back(std::move(item));
     changed_.notify_all();
+}
+
+std::optional<Sequence> Applier::begin_role(std::uint64_t role) {
+    std::scoped_lock lock(mutex_);
+    role_ = role;
+    queue_.clear();
+    queued_bytes_ = 0;
+    changed_.notify_all();
+    return applying_;
+}
+
+bool Applier::wait_until_idle(Duration patience) {
+    std::unique_lock lock(mutex_);
+    return changed_.wait_for(lock, patience, [&] { return !applying_; });
 }
 
 void Applier::settle() {
@@ -88,7 +103,7 @@ void Applier::apply_loop() {
         Item item = std::move(queue_.front());
         queue_.pop_front();
         queued_bytes_ -= item.bytes;
-        applying_ = true;
+        applying_ = item.sequence;
         lock.unlock();
         auto done = apply(item);
         if (done) {
@@ -96,10 +111,10 @@ void Applier::apply_loop() {
         } else {
             Error error = done.error();
             error.text += " (" + describe(item) + ")";
-            fail_copy(error);
+            fail_copy(error, item.role);
         }
         lock.lock();
-        applying_ = false;
+        applying_.reset();
         changed_.notify_all();
     }
 }
@@ -122,7 +137,7 @@ Result<> Applier::apply(const Item& item) {
         return {};
     }
     if (const auto* tell = std::get_if<TellIn>(&record.body)) {
-        listener_.told(*tell);
+        listener_.told(*tell, item.role);
         return {};
     }
     return target_.apply(record, listener_.answered);
@@ -156,17 +171,17 @@ void Applier::sync_loop() {
 
 void Applier::report(Sequence sequence, const Result<>& done) {
     listener_.durable({sequence, done ? 0 : static_cast<std::uint32_t>(done.error().code)});
-    if (!done) fail_copy(done.error());
+    if (!done) fail_copy(done.error(), std::nullopt);
 }
 
-void Applier::fail_copy(const Error& error) {
+void Applier::fail_copy(const Error& error, std::optional<std::uint64_t> role) {
     {
         std::scoped_lock lock(mutex_);
         if (failed_) return;
         failed_ = true;
         changed_.notify_all();
     }
-    listener_.failed({failure_code(error.code), error.text});
+    listener_.failed({failure_code(error.code), error.text}, role);
 }
 
 }  // namespace ha::replicatord

@@ -4,10 +4,12 @@
 #include <deque>
 #include <functional>
 #include <mutex>
+#include <optional>
 #include <thread>
 #include <variant>
 #include <vector>
 
+#include "base/time.h"
 #include "core/replication/session.h"
 #include "replicatord/apply.h"
 #include "replicatord/copy_target.h"
@@ -27,22 +29,29 @@ class Applier {
         std::function<void(Sequence)> applied;
         std::function<void(replication::DurableResult)> durable;
         std::function<void(replication::HashAnswer)> answered;
-        std::function<void(replication::TellIn)> told;
-        /// Once; nothing more is applied.
-        std::function<void(replication::Failure)> failed;
+        std::function<void(replication::TellIn, std::uint64_t role)> told;
+        /// Nothing more is applied. `role`: of the record that failed; none if a sync did: what is
+        /// lost there was accepted, and matters in whatever role.
+        std::function<void(replication::Failure, std::optional<std::uint64_t> role)> failed;
     };
 
     struct Item {
         Sequence sequence;
         std::variant<replication::Operation, replication::CopyRecord> record;
         std::size_t bytes = 0;
+        std::uint64_t role = 0;  // under which it came
     };
 
     Applier(Tree& tree, Listener listener);
     ~Applier();
 
-    /// Waits while the queue is full.
+    /// Waits while the queue is full. What came under another role than the present one is dropped.
     void enqueue(Item item);
+    /// From now on this is the role: nothing that came under an earlier one is begun any more.
+    /// Returns the record that is being applied still, if one is.
+    std::optional<Sequence> begin_role(std::uint64_t role);
+    /// Waits until no record is being applied. False: after `patience` one still is.
+    bool wait_until_idle(Duration patience);
     /// Waits until everything queued was applied, or the copy failed.
     void settle();
     /// settle(), then begins afresh after a failure. Of the syncs before it nothing is reported any
@@ -60,7 +69,7 @@ class Applier {
     };
     void sync_later(Sequence sequence, std::function<Result<>()> call);
     void report(Sequence sequence, const Result<>& done);
-    void fail_copy(const Error& error);
+    void fail_copy(const Error& error, std::optional<std::uint64_t> role);
 
     Tree& tree_;
     Listener listener_;
@@ -72,7 +81,8 @@ class Applier {
     std::condition_variable changed_;
     std::deque<Item> queue_;
     std::size_t queued_bytes_ = 0;
-    bool applying_ = false;
+    std::uint64_t role_ = 0;
+    std::optional<Sequence> applying_;
     bool failed_ = false;
     bool stopping_ = false;
 

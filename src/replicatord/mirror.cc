@@ -46,7 +46,7 @@ Mirror::~Mirror() {
         stopping_ = true;
         leave_serving(later);
         break_stream("this node is closing");
-        change_role(Mode::Failed);
+        change_role(Mode::Failed, later);
         jobs_changed_.notify_all();
     }
     run(std::move(later));
@@ -236,7 +236,8 @@ void Mirror::pump_join(Later& later) {
 
 void Mirror::pump_seal(Later& later) {
     if (!sealing_) return;
-    if (applied_term_ == receiver_.term() && applied_ != receiver_.received() &&
+    // Less was received than applied: a resync was ordered and has not begun.
+    if (applied_term_ == receiver_.term() && applied_ < receiver_.received() &&
         !receiver_.failed()) {
         return;
     }

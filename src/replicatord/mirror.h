@@ -30,7 +30,7 @@ namespace ha::replicatord {
 /// held, but perhaps under order locks: the callback only passes them on. Completions run with
 /// nothing held.
 ///
-/// Lock order: OrderLocks -> Tree's index -> mutex_. The resync's and the applier's own locks are
+/// Lock order: OrderLocks -> Tree's index -> mutex_ -> the applier's own lock. The resync's own is
 /// held together with none of these but OrderLocks.
 class Mirror final : public Journal {
   public:
@@ -72,9 +72,9 @@ class Mirror final : public Journal {
     /// role is ordered modifications are refused (EROFS) and nothing waits. What the kernel cached
     /// can be invalidated then: it waits for the pages that unanswered writes hold.
     void withdraw();
-    /// After withdraw(): waits until the modifications that were admitted before have left, so that
-    /// none of their system calls happens later, unseen by the peer. False: after `patience` one
-    /// still has not.
+    /// After withdraw(): waits until the modifications that were admitted before have left and the
+    /// record that was being applied is, so that none of their system calls happens later, unseen
+    /// by the peer, or on what the next role has written. False: after `patience` one still does.
     bool wait_until_left(Duration patience);
     void start_resync();
     void stop_resync();
@@ -127,7 +127,7 @@ class Mirror final : public Journal {
     void retire_pass();
     enum class Break : std::uint8_t { Ordered, Failed };
     void break_stream(const std::string& reason, Break why = Break::Ordered);
-    void change_role(Mode mode);
+    void change_role(Mode mode, Later& later);
     [[nodiscard]] bool may_acknowledge() const;
     [[nodiscard]] int refusal() const;
     void check_stall(Instant now, Later& later);
@@ -151,8 +151,9 @@ class Mirror final : public Journal {
 
     // The applier's threads.
     Applier::Listener listener();
-    void told_in(const replication::TellIn& tell);
-    void copy_failed(const replication::Failure& failure);
+    void told_in(const replication::TellIn& tell, std::uint64_t role);
+    void copy_failed(const replication::Failure& failure, std::optional<std::uint64_t> role);
+    void forget_after(Sequence last);
 
     void tick_loop();
     void job_loop();
@@ -202,6 +203,7 @@ class Mirror final : public Journal {
     // The secondary.
     replication::Receiver receiver_;
     Id128 applied_term_;
+    std::uint64_t applied_role_ = 0;  // the last one that the applier was prepared for
     Sequence applied_;
     std::vector<replication::DurableResult> results_;
     std::vector<replication::HashAnswer> answers_;
@@ -212,7 +214,7 @@ class Mirror final : public Journal {
     // The stream.
     Channel* channel_ = nullptr;
     bool up_ = false;
-    std::uint64_t generation_ = 0;  // of the role; a link attempt of an older one is abandoned
+    std::uint64_t generation_ = 0;  // of the role; what belongs to an older one is abandoned
     Id128 stream_term_;
     std::string break_reason_;
     bool break_ordered_ = false;

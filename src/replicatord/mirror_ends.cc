@@ -169,6 +169,7 @@ Result<> Mirror::SecondaryEnd::numbered(const Frame& frame) {
             case Receiver::Verdict::Refused:
                 return fail("frames of this decision are refused");
         }
+        item->role = mirror_.generation_;
     }
     mirror_.applier_->enqueue(std::move(*item));
     return {};
@@ -213,28 +214,40 @@ Applier::Listener Mirror::listener() {
         ack_due_ = true;
         sending_.notify_all();
     };
-    listener.told = [this](const TellIn& tell) { told_in(tell); };
-    listener.failed = [this](const Failure& failure) { copy_failed(failure); };
+    listener.told = [this](const TellIn& tell, std::uint64_t role) { told_in(tell, role); };
+    listener.failed = [this](const Failure& failure, std::optional<std::uint64_t> role) {
+        copy_failed(failure, role);
+    };
     return listener;
 }
 
-void Mirror::told_in(const TellIn& tell) {
+void Mirror::told_in(const TellIn& tell, std::uint64_t role) {
     {
         std::scoped_lock lock(mutex_);
+        if (role != generation_) return;
         receiver_.told_in(tell.epoch);
     }
     run({{}, {api::ToldIn{tell.decision}}});
 }
 
-void Mirror::copy_failed(const Failure& failure) {
+/// Of the term that is being applied; another term's numbers are its own.
+void Mirror::forget_after(Sequence last) {
+    if (receiver_.term() == applied_term_) receiver_.forget_after(last);
+}
+
+void Mirror::copy_failed(const Failure& failure, std::optional<std::uint64_t> role) {
     Later later;
     {
         std::scoped_lock lock(mutex_);
-        receiver_.copy_failed();
-        failure_ = failure;
-        ack_due_ = true;
-        sending_.notify_all();
-        later.facts.emplace_back(api::LocalCopyFailed{failure.code, failure.text});
+        if (role && *role != generation_) {
+            forget_after(applied_);  // if the term goes on, the record comes and fails again
+        } else {
+            receiver_.copy_failed();
+            failure_ = failure;
+            ack_due_ = true;
+            sending_.notify_all();
+            later.facts.emplace_back(api::LocalCopyFailed{failure.code, failure.text});
+        }
         pump_seal(later);
     }
     run(std::move(later));

@@ -124,9 +124,15 @@ void Mirror::refused(const Refusal& refusal) {
 // Records of an earlier connection may still wait to be applied: a target begins at the number the
 // source names, so they must be out of the way; a secondary only if the term is another. One of the
 // records may be the word that the target is in: then it is none any more, and its numbers go on.
+// So they do when the same term is followed again; but a failure of the role before is none of
+// this.
 void Mirror::prepare_applier() {
     std::unique_lock lock(mutex_);
-    const auto anew = [&] { return receiver_.target() || receiver_.term() != applied_term_; };
+    const auto role = generation_;
+    const auto anew_numbers = [&] {
+        return receiver_.target() || receiver_.term() != applied_term_;
+    };
+    const auto anew = [&] { return anew_numbers() || role != applied_role_; };
     if (!anew()) return;
     lock.unlock();
     applier_->settle();
@@ -135,6 +141,8 @@ void Mirror::prepare_applier() {
     lock.unlock();
     applier_->restart();
     lock.lock();
+    applied_role_ = role;
+    if (!anew_numbers()) return;
     applied_term_ = receiver_.term();
     applied_ = Sequence{};
     durable_here_ = Sequence{};

@@ -1,6 +1,7 @@
 #include <cerrno>
 
 #include "base/assert.h"
+#include "io/clock.h"
 #include "replicatord/mirror.h"
 #include "replicatord/mirror_pass.h"
 
@@ -8,10 +9,17 @@ namespace ha::replicatord {
 
 using namespace replication;
 
-/// A new role: the stream of the old one ends, the link thread looks again.
-void Mirror::change_role(Mode mode) {
+/// A new role: the stream of the old one ends, the link thread looks again. Records of the old role
+/// that wait to be applied are dropped, lest they change what the next one serves, or speak to it.
+/// That loses nothing that was acknowledged, since only what is applied ever is; and if the term
+/// goes on, they come again. Within a role nothing is dropped, however often its stream breaks:
+/// the primary was told what has been received and does not send it twice. Neither is anything by
+/// a seal, which is no role: what was received is still applied.
+void Mirror::change_role(Mode mode, Later& later) {
     mode_ = mode;
     ++generation_;
+    forget_after(applier_->begin_role(generation_).value_or(applied_));
+    pump_seal(later);
     dialer_.interrupt();
     link_.notify_all();
     sending_.notify_all();
@@ -63,7 +71,7 @@ void Mirror::serve(const api::ServeMirror& order) {
         if (anew) {
             receiver_.stop();
             break_stream("this node serves now");
-            change_role(Mode::Serving);
+            change_role(Mode::Serving, later);
         }
         if (sender_.anyone_waits() || !carried_.empty()) {
             if (decision_ != allowed_) {
@@ -118,7 +126,7 @@ void Mirror::follow(const api::FollowMirror& order) {
         receiver_.follow(order.module_id, order.term, order.epoch, order.resync);
         if (!same) {
             break_stream("this node's part changed");
-            change_role(Mode::Follow);
+            change_role(Mode::Follow, later);
         }
         pump(later);
     }
@@ -126,12 +134,16 @@ void Mirror::follow(const api::FollowMirror& order) {
 }
 
 void Mirror::hold() {
-    std::scoped_lock lock(mutex_);
-    if (mode_ == Mode::Hold) return;
-    receiver_.stop();
-    resync_wanted_ = false;
-    break_stream("this node holds");
-    change_role(Mode::Hold);
+    Later later;
+    {
+        std::scoped_lock lock(mutex_);
+        if (mode_ == Mode::Hold) return;
+        receiver_.stop();
+        resync_wanted_ = false;
+        break_stream("this node holds");
+        change_role(Mode::Hold, later);
+    }
+    run(std::move(later));
 }
 
 void Mirror::withdraw() {
@@ -142,14 +154,18 @@ void Mirror::withdraw() {
         leave_serving(later);
         receiver_.stop();
         break_stream("this node takes another role");
-        change_role(Mode::Withdrawn);
+        change_role(Mode::Withdrawn, later);
     }
     run(std::move(later));
 }
 
 bool Mirror::wait_until_left(Duration patience) {
-    std::unique_lock lock(mutex_);
-    return gate_.wait_for(lock, patience, [&] { return inside_ == 0; });
+    const Instant until = io::boot_now() + patience;
+    {
+        std::unique_lock lock(mutex_);
+        if (!gate_.wait_for(lock, patience, [&] { return inside_ == 0; })) return false;
+    }
+    return applier_->wait_until_idle(until - io::boot_now());
 }
 
 void Mirror::fail_held() {
@@ -159,7 +175,7 @@ void Mirror::fail_held() {
         leave_serving(later);
         receiver_.stop();
         break_stream("this node was demoted");
-        change_role(Mode::Failed);
+        change_role(Mode::Failed, later);
         later.facts.emplace_back(api::HeldFailed{});
     }
     run(std::move(later));

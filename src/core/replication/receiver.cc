@@ -33,6 +33,10 @@ void Receiver::seal(Epoch epoch) {
     if (connection_epoch_ <= sealed_up_to_) connected_ = false;
 }
 
+void Receiver::forget_after(Sequence last) {
+    if (last < received_) received_ = last;
+}
+
 void Receiver::told_in(Epoch epoch) {
     target_ = false;
     if (epoch > epoch_) epoch_ = epoch;

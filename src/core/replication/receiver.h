@@ -25,6 +25,9 @@ class Receiver {
     void seal(Epoch epoch);
     /// The copy cannot follow: nothing more is accepted in this term.
     void copy_failed() { failed_ = true; }
+    /// What came after `last` was dropped before it was applied, so before it was acknowledged: in
+    /// the same term it is to come again.
+    void forget_after(Sequence last);
     /// The target was told that it is in.
     void told_in(Epoch epoch);
 

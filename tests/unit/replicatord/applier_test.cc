@@ -1,5 +1,7 @@
 #include "replicatord/applier.h"
 
+#include <filesystem>
+
 #include "lease.h"
 #include "temporary_tree.h"
 
@@ -18,8 +20,8 @@ class ApplierTest : public TemporaryTree {
         listener.applied = [](Sequence) {};
         listener.durable = [this](const DurableResult&) { ++durable_; };
         listener.answered = [](const HashAnswer&) {};
-        listener.told = [](const TellIn&) {};
-        listener.failed = [this](const Failure&) { ++failed_; };
+        listener.told = [](const TellIn&, std::uint64_t) {};
+        listener.failed = [this](const Failure&, std::optional<std::uint64_t>) { ++failed_; };
         applier_ = std::make_unique<Applier>(*tree_, std::move(listener));
     }
     void enqueue(Body body) {
@@ -54,6 +56,32 @@ TEST_F(ApplierTest, ASyncFromBeforeARestartReportsNothing) {
     applier_.reset();  // when its threads have ended
     EXPECT_EQ(durable_, 0);
     EXPECT_EQ(failed_, 0);
+}
+
+TEST_F(ApplierTest, ANewRoleBeginsNothingThatCameUnderAnother) {
+    Create create{};
+    create.parent = Tree::root_id(0);
+    create.mode = S_IFREG | 0644;
+    create.name = "slow";
+    create.id = *tree_->mint();
+    enqueue(create);
+    applier_->settle();
+    Lease lease(path_ + "/slow");
+    enqueue(Write{create.id, 0, {}, false});
+    lease.wait_until_somebody_waits();
+    create.name = "waiting";
+    create.id = *tree_->mint();
+    enqueue(create);
+    EXPECT_EQ(applier_->begin_role(1), Sequence{2});
+    EXPECT_FALSE(applier_->wait_until_idle(std::chrono::milliseconds(20)));
+    create.name = "late";
+    enqueue(create);
+    lease.end();
+    EXPECT_TRUE(applier_->wait_until_idle(std::chrono::seconds(10)));
+    applier_->settle();
+    EXPECT_EQ(applier_->begin_role(2), std::nullopt);
+    EXPECT_FALSE(std::filesystem::exists(path_ + "/waiting"));
+    EXPECT_FALSE(std::filesystem::exists(path_ + "/late"));
 }
 
 }  // namespace

@@ -93,6 +93,11 @@ class MirrorTest : public testing::Test {
         }
     }
 
+    std::string content(const std::string& path) {
+        std::ifstream file(base_ + "/" + path);
+        return {std::istreambuf_iterator<char>(file), {}};
+    }
+
     static std::ptrdiff_t orphans(const std::string& root) {
         auto path = root + "/" + Tree::kOrphanDirectory;
         return std::distance(fs::directory_iterator(path), fs::directory_iterator());
@@ -316,6 +321,96 @@ TEST_F(MirrorTest, ATargetThatIsToldInWhileItReconnectsGoesOn) {
     ASSERT_EQ(written.wait_for(30s), std::future_status::ready);
     EXPECT_EQ(written.get(), 0);
     expect_no_failure();
+}
+
+// A promotion without a seal: an operator's, or an election.
+TEST_F(MirrorTest, WhatWasNotAppliedBeforeAPromotionNeverIs) {
+    start_in_sync();
+    const FileId slow = create("slow");
+    const FileId other = create("other");
+    Lease lease(base_ + "/two/slow");
+    auto one = write(slow, "text");
+    auto two = write(other, "old");
+    lease.wait_until_somebody_waits();
+    second->wait_for_frames(5);
+    first->mirror->hold();  // it is lost
+    second->mirror->hold();
+    second->mirror->withdraw();
+    EXPECT_FALSE(second->mirror->wait_until_left(50ms)) << "a record is being applied";
+    lease.end();
+    ASSERT_TRUE(second->mirror->wait_until_left(10s));
+    auto alone = serving(2, false);
+    alone.term = Id128{9, 9};
+    second->mirror->serve(alone);
+    std::this_thread::sleep_for(200ms);
+    EXPECT_EQ(content("two/other"), "");
+    first->mirror->fail_held();
+    EXPECT_EQ(two.get(), EIO) << "nobody was told that it was there";
+}
+
+TEST_F(MirrorTest, WhatARoleDroppedComesAgainInTheSameTerm) {
+    start_in_sync();
+    const FileId slow = create("slow");
+    const FileId other = create("other");
+    Lease lease(base_ + "/two/slow");
+    auto one = write(slow, "text");
+    auto two = write(other, "text");
+    lease.wait_until_somebody_waits();
+    second->wait_for_frames(5);
+    second->mirror->withdraw();
+    lease.end();
+    ASSERT_TRUE(second->mirror->wait_until_left(10s));
+    EXPECT_EQ(content("two/other"), "");
+    second->mirror->follow(following(1, false));
+    EXPECT_EQ(one.get(), 0);
+    EXPECT_EQ(two.get(), 0);
+    EXPECT_EQ(content("two/other"), "text");
+    first->mirror->drain();
+    EXPECT_TRUE(first->wait_for<api::Drained>());
+    expect_no_failure();
+}
+
+TEST_F(MirrorTest, ASealDoesNotWaitForWhatWasDropped) {
+    start_in_sync();
+    const FileId slow = create("slow");
+    Lease lease(base_ + "/two/slow");
+    auto one = write(slow, "text");
+    auto two = write(slow, "more");
+    lease.wait_until_somebody_waits();
+    second->wait_for_frames(5);
+    second->mirror->hold();
+    second->mirror->seal({Epoch{1}});
+    EXPECT_FALSE(second->wait_for<api::Sealed>(50ms)) << "a record is being applied";
+    lease.end();
+    auto sealed = second->wait_for<api::Sealed>(10s);
+    ASSERT_TRUE(sealed);
+    EXPECT_EQ(sealed->last, Sequence{2});
+    first->mirror->fail_held();
+}
+
+// The target was given up, and is a target again before the word is read.
+TEST_F(MirrorTest, AWordToAnEarlierTargetIsNoneToTheNext) {
+    first->mirror->serve(serving(1, false));
+    ASSERT_TRUE(rebuild(1, 0));
+    const FileId id = create("slow");
+    Lease lease(base_ + "/two/slow");
+    auto written = write(id, "text");
+    lease.wait_until_somebody_waits();
+    first->mirror->serve(serving(2, true));
+    first->mirror->tell_in({"decision", Epoch{2}, Id128{2, 1}});
+    second->wait_for_frames(5);  // it has come, and waits behind the write
+    cable.cut();
+    ASSERT_TRUE(first->wait_for<api::StreamDown>());
+    second->mirror->hold();
+    first->mirror->serve(serving(3, false));  // without it
+    second->mirror->withdraw();
+    EXPECT_FALSE(second->mirror->wait_until_left(50ms));
+    lease.end();
+    ASSERT_TRUE(second->mirror->wait_until_left(10s));
+    second->mirror->follow(following(3, true));
+    first->mirror->start_resync();
+    EXPECT_TRUE(first->wait_for<api::JoinReady>(20s));
+    EXPECT_FALSE(second->saw<api::ToldIn>());
 }
 
 }  // namespace
