@@ -27,8 +27,9 @@ struct Fingerprint {
 };
 
 /// Walks everything. Nothing may change meanwhile. Change times go by ticks (CLOCK_REALTIME_COARSE,
-/// clock_gettime(2)); a tick begins before this returns, so that the next change has another time
-/// than the last one noted.
+/// clock_gettime(2)), or by seconds where the file system keeps no more; a tick, or a second if
+/// none of the times noted has a fraction, begins before this returns, so that the next change has
+/// another time than the last one noted.
 Result<Fingerprint> take_fingerprint(const Tree& tree);
 
 /// The one kept in a module's store, DIRECTORY/fingerprint (docs/formats.md, "Fingerprint").

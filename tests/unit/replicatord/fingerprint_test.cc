@@ -2,13 +2,17 @@
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/xattr.h>
 #include <unistd.h>
 
+#include <cstdlib>
+#include <ctime>
 #include <filesystem>
 #include <fstream>
 #include <functional>
+#include <thread>
 
 #include "temporary_tree.h"
 
@@ -78,6 +82,23 @@ TEST_F(FingerprintTest, ATimeSetBackHidesNothing) {
     const timespec times[2] = {old.st_atim, old.st_mtim};
     ASSERT_EQ(::utimensat(AT_FDCWD, (path_ + "/b").c_str(), times, 0), 0);
     EXPECT_NE(before, take());
+}
+
+// ext4 with inodes of 128 bytes.
+TEST_F(FingerprintTest, AChangeIsSeenWhereTimesAreWholeSeconds) {
+    const std::string image = path_ + "/../" + fs::path(path_).filename().string() + ".image";
+    const std::string make = "truncate -s 8M " + image + " && mkfs.ext4 -q -I 128 " + image +
+                             " 2>/dev/null && mount -o loop " + image + " " + path_;
+    const bool mounted = std::system(make.c_str()) == 0;
+    fs::remove(image);
+    if (!mounted) GTEST_SKIP() << "NEEDS mkfs.ext4 and loop devices";
+    const auto begin = ::time(nullptr);
+    while (::time(nullptr) == begin) std::this_thread::yield();  // a whole second is before us
+    put("file", "one");
+    const auto before = take();
+    put("file", "two");
+    EXPECT_NE(before, take());
+    EXPECT_EQ(::umount2(path_.c_str(), MNT_DETACH), 0);
 }
 
 TEST_F(FingerprintTest, OrphansAreTheMirrorsOwn) {
