@@ -130,6 +130,8 @@ struct MirrorOpened {
     /// compared with it. Without a note nothing was compared, and `untouched` says nothing.
     bool compared = false;
     bool untouched = true;  // false: somebody changed something in between, or it cannot be told
+    /// No role has ever been begun here to its end: this node never finished marking these trees.
+    bool never_stamped = false;
 };
 struct MirrorFailed {
     std::string code;  // stable: mount-failed, data-missing, disk-full, io-error, ...

@@ -267,6 +267,7 @@ api::MirrorOpened Controller::opened() const {
     fact.following = role_ == Role::Following;
     fact.term = term_;
     fact.decision = decision_;
+    fact.never_stamped = store_->stamps().current == 0;
     fact.compared = compared_;
     fact.untouched = untouched_;
     std::size_t valid = 0;

@@ -22,7 +22,8 @@ class Store {
     static constexpr std::uint64_t kMaxCounter = (1ULL << 40U) - 1;
 
     /// The stamp on the tree's marker may be `current`, or `next` if that is not 0 (2-safety, "Is
-    /// this really our tree?"). Both 0: no marker was ever written.
+    /// this really our tree?"). `current` 0: none was ever written
+    /// to its end. Both 0: none was ever begun.
     struct Stamps {
         std::uint64_t current = 0;
         std::uint64_t next = 0;

@@ -49,6 +49,15 @@ TEST(WorkerCodec, EveryFieldArrives) {
     EXPECT_EQ(got.silent_after, 1s);
 }
 
+TEST(WorkerCodec, WhatIsSaidOfATreeArrives) {
+    api::MirrorOpened opened;
+    opened.never_stamped = true;
+    auto fact = decode_fact(*encode(api::Fact(opened)));
+    ASSERT_TRUE(fact) << fact.error().text;
+    EXPECT_TRUE(std::get<api::MirrorOpened>(*fact).never_stamped);
+    EXPECT_FALSE(std::get<api::MirrorOpened>(*fact).compared);
+}
+
 TEST(WorkerCodec, NumbersKeepTheirRange) {
     constexpr auto kMost = ~std::uint64_t{0};
     auto fact =
