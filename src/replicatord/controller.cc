@@ -396,14 +396,20 @@ void Controller::close_mirror(const api::CloseMirror& order) {
 // ---- roles
 // ----------------------------------------------------------------------------------------
 
-/// A node that was opened before it knew the module's id: identities are bound to the id.
+const char* role_failure(const Error& error) {
+    return error.code == EBUSY ? "in-use" : "io-error";
+}
+
+/// A node that was opened before it knew the module's id: identities are bound to the id. What
+/// fails here leaves nothing mounted, so that the next OpenMirror looks at everything again.
 Result<> Controller::rebuild_for(const Id128& module_id) {
     if (config_.module_id == module_id) return {};
     api::OpenMirror order = config_;
     order.module_id = module_id;
     demolish();
-    if (auto built = build(order); !built) return built;
-    return check_not_bypassed(files_->tree());
+    auto usable = build(order).and_then([&] { return check_not_bypassed(files_->tree()); });
+    if (!usable) demolish();
+    return usable;
 }
 
 /// A mount that had to be aborted stays, dead, in front of the plain directories: some process
@@ -417,7 +423,7 @@ Result<> Controller::change_role(replicatord::Role role) {
 
 void Controller::serve(const api::ServeMirror& order) {
     auto begun = forget_note().and_then([&] { return begin_serving(order); });
-    if (!begun) return failed("io-error", begun.error());
+    if (!begun) return failed(role_failure(begun.error()), begun.error());
     tell(api::MirrorServing{order.term, order.decision});
 }
 
@@ -473,7 +479,7 @@ void Controller::sweep() {
 
 void Controller::follow(const api::FollowMirror& order) {
     auto begun = forget_note().and_then([&] { return begin_following(order); });
-    if (!begun) return failed("io-error", begun.error());
+    if (!begun) return failed(role_failure(begun.error()), begun.error());
     tell(api::MirrorFollowing{order.term});
 }
 
