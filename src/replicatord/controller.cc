@@ -98,15 +98,9 @@ Controller::Controller(io::Loop& loop, std::string module, io::TlsContext tls, i
       module_(std::move(module)),
       tls_(std::move(tls)),
       peer_(std::move(peer)),
-      client_(loop, {api::WorkerKind::Replicator, module_, api::kWorkerProtocol},
-              {[this](const api::Order& order) {
-                   orders_.run([this, order]() -> std::function<void()> {
-                       execute(order);
-                       show(order);
-                       return {};
-                   });
-               },
-               [] {}, [](const std::string&) {}}),
+      client_(
+          loop, {api::WorkerKind::Replicator, module_, api::kWorkerProtocol},
+          {[this](const api::Order& order) { received(order); }, [] {}, [](const std::string&) {}}),
       orders_(loop) {}
 
 Controller::~Controller() = default;
@@ -122,6 +116,18 @@ void Controller::close(std::function<void()> done) {
     });
 }
 
+void Controller::received(const api::Order& order) {
+    if (std::holds_alternative<api::FailHeld>(order) && mirror_.demote()) {
+        role_ = Role::None;
+        return io::notify_status("Demoted; modifications are answered with errors.");
+    }
+    orders_.run([this, order, demotions = mirror_.demotions()]() -> std::function<void()> {
+        execute(order, demotions);
+        show(order);
+        return {};
+    });
+}
+
 void Controller::tell(api::Fact fact) {
     loop_.post([this, fact = std::move(fact)] { client_.send(fact); });
 }
@@ -129,7 +135,8 @@ void Controller::tell(api::Fact fact) {
 /// From the mirror's threads.
 void Controller::reported(api::Fact fact) {
     if (std::holds_alternative<api::ToldIn>(fact)) {
-        role_ = Role::Following;
+        Role target = Role::Rebuilding;
+        if (!role_.compare_exchange_strong(target, Role::Following)) return;  // it is none any more
         indexed_ = true;  // the pass that brought it up began with that
         io::notify_status(in_sync_text(peer_.name));
     }
@@ -169,17 +176,20 @@ void Controller::failed(const char* code, const Error& error) {
     tell(api::MirrorFailed{code, error.text});
 }
 
-void Controller::execute(const api::Order& order) {
+void Controller::execute(const api::Order& order, std::uint64_t demotions) {
     if (const auto* open_order = std::get_if<api::OpenMirror>(&order)) return open(*open_order);
     if (const auto* close_order = std::get_if<api::CloseMirror>(&order))
         return close_mirror(*close_order);
     if (!mirror_) {
         return io::log(io::Level::Warning, "An order came before the mirror was opened; ignored.");
     }
-    if (const auto* serve_order = std::get_if<api::ServeMirror>(&order)) return serve(*serve_order);
-    if (const auto* follow_order = std::get_if<api::FollowMirror>(&order)) {
-        return follow(*follow_order);
+    if (const auto* serve_order = std::get_if<api::ServeMirror>(&order)) {
+        return serve(*serve_order, demotions);
     }
+    if (const auto* follow_order = std::get_if<api::FollowMirror>(&order)) {
+        return follow(*follow_order, demotions);
+    }
+    if (std::holds_alternative<api::HoldMirror>(order)) return hold(demotions);
     if (const auto* seal_order = std::get_if<api::SealMirror>(&order)) return seal(*seal_order);
     if (std::holds_alternative<api::StartResync>(order)) return mirror_->start_resync();
     if (std::holds_alternative<api::StopResync>(order)) return mirror_->stop_resync();
@@ -191,11 +201,9 @@ void Controller::execute(const api::Order& order) {
     if (std::holds_alternative<api::ResumeMirror>(order)) return mirror_->resume();
     if (const auto* allow = std::get_if<api::AllowAcknowledge>(&order))
         return mirror_->allow(*allow);
-    if (std::holds_alternative<api::FailHeld>(order)) return mirror_->fail_held();
-    if (std::holds_alternative<api::HoldMirror>(order)) {
+    if (std::holds_alternative<api::FailHeld>(order)) {  // when it came there was no mirror yet
         role_ = Role::None;
-        may_be_used_ = false;  // it is ordered when the application is gone
-        return mirror_->hold();
+        return mirror_->fail_held();
     }
 }
 
@@ -250,13 +258,13 @@ Result<> Controller::build(const api::OpenMirror& order) {
     Mirror::Settings settings;
     settings.heartbeat = order.heartbeat;
     settings.silent_after = order.silent_after;
-    mirror_ =
-        std::make_unique<Mirror>(files_->tree(), files_->locks(), *dialer_, io::random_id(),
-                                 settings, [this](api::Fact fact) { reported(std::move(fact)); });
+    mirror_.open(std::make_unique<Mirror>(files_->tree(), files_->locks(), *dialer_,
+                                          io::random_id(), settings,
+                                          [this](api::Fact fact) { reported(std::move(fact)); }));
     if (store_->sealed_floor().value > 0) {
         mirror_->seal({Epoch{store_->sealed_floor().value - 1}});
     }
-    journal_.become(mirror_.get());
+    journal_.become(&*mirror_);
     return files_->mount();
 }
 
@@ -331,7 +339,7 @@ void Controller::abandon() {
 void Controller::forget() {
     compared_ = false;
     untouched_ = true;
-    mirror_.reset();
+    mirror_.close();
     journal_.become(nullptr);
     dialer_.reset();
     files_.reset();
@@ -383,7 +391,7 @@ Result<> Controller::forget_note() {
 }
 
 void Controller::close_mirror(const api::CloseMirror& order) {
-    bool was_open = mirror_ != nullptr;
+    const bool was_open{mirror_};
     if (was_open && order.together) note_trees();
     demolish();
     if (was_open) {
@@ -395,10 +403,6 @@ void Controller::close_mirror(const api::CloseMirror& order) {
 
 // ---- roles
 // ----------------------------------------------------------------------------------------
-
-const char* role_failure(const Error& error) {
-    return error.code == EBUSY ? "in-use" : "io-error";
-}
 
 /// A node that was opened before it knew the module's id: identities are bound to the id. What
 /// fails here leaves nothing mounted, so that the next OpenMirror looks at everything again.
@@ -421,13 +425,28 @@ Result<> Controller::change_role(replicatord::Role role) {
     return begun;
 }
 
-void Controller::serve(const api::ServeMirror& order) {
-    auto begun = forget_note().and_then([&] { return begin_serving(order); });
-    if (!begun) return failed(role_failure(begun.error()), begun.error());
-    tell(api::MirrorServing{order.term, order.decision});
+/// It has none now, whatever it was before: the next one begins with all that a role begins with.
+void Controller::no_role(const Error& error) {
+    role_ = Role::None;
+    failed(error.code == EBUSY ? "in-use" : "io-error", error);
 }
 
-Result<> Controller::begin_serving(const api::ServeMirror& order) {
+void Controller::hold(std::uint64_t demotions) {
+    if (demotions != mirror_.demotions()) return;
+    mirror_.begin(demotions, [this](Mirror& mirror) {
+        role_ = Role::None;
+        may_be_used_ = false;  // it is ordered when the application is gone
+        mirror.hold();
+    });
+}
+
+void Controller::serve(const api::ServeMirror& order, std::uint64_t demotions) {
+    if (demotions != mirror_.demotions()) return;
+    auto begun = forget_note().and_then([&] { return begin_serving(order, demotions); });
+    if (!begun) no_role(begun.error());
+}
+
+Result<> Controller::begin_serving(const api::ServeMirror& order, std::uint64_t demotions) {
     auto ready = rebuild_for(order.module_id);
     if (!ready) return ready;
     store_->set_minting(order.epoch, config_.node);
@@ -442,12 +461,15 @@ Result<> Controller::begin_serving(const api::ServeMirror& order) {
         auto stamped = restamp(files_->tree(), *store_, order.module_id, config_.node);
         if (!stamped) return stamped;
     }
-    role_ = Role::Serving;
-    may_be_used_ = true;
-    term_ = order.term;
-    decision_ = order.decision;
-    mirror_->serve(order);
-    if (new_term) sweep();
+    const bool serves = mirror_.begin(demotions, [&](Mirror& mirror) {
+        role_ = Role::Serving;
+        may_be_used_ = true;
+        term_ = order.term;
+        decision_ = order.decision;
+        mirror.serve(order);
+        tell(api::MirrorServing{order.term, order.decision});  // before a demotion's answer
+    });
+    if (serves && new_term) sweep();
     return {};
 }
 
@@ -477,13 +499,13 @@ void Controller::sweep() {
     });
 }
 
-void Controller::follow(const api::FollowMirror& order) {
-    auto begun = forget_note().and_then([&] { return begin_following(order); });
-    if (!begun) return failed(role_failure(begun.error()), begun.error());
-    tell(api::MirrorFollowing{order.term});
+void Controller::follow(const api::FollowMirror& order, std::uint64_t demotions) {
+    if (demotions != mirror_.demotions()) return;
+    auto begun = forget_note().and_then([&] { return begin_following(order, demotions); });
+    if (!begun) no_role(begun.error());
 }
 
-Result<> Controller::begin_following(const api::FollowMirror& order) {
+Result<> Controller::begin_following(const api::FollowMirror& order, std::uint64_t demotions) {
     auto ready = rebuild_for(order.module_id);
     if (!ready) return ready;
     auto begun = change_role(replicatord::Role::kFollowing);
@@ -496,10 +518,13 @@ Result<> Controller::begin_following(const api::FollowMirror& order) {
         if (!indexed) return indexed;
         indexed_ = true;
     }
-    may_be_used_ = false;
-    role_ = order.resync ? Role::Rebuilding : Role::Following;
-    term_ = order.term;
-    mirror_->follow(order);
+    mirror_.begin(demotions, [&](Mirror& mirror) {
+        may_be_used_ = false;
+        role_ = order.resync ? Role::Rebuilding : Role::Following;
+        term_ = order.term;
+        mirror.follow(order);
+        tell(api::MirrorFollowing{order.term});
+    });
     return {};
 }
 

@@ -10,8 +10,8 @@
 #include "io/identity.h"
 #include "io/tls.h"
 #include "io/worker_link.h"
+#include "replicatord/demotable_mirror.h"
 #include "replicatord/filesystem.h"
-#include "replicatord/mirror.h"
 #include "replicatord/store.h"
 
 namespace ha::replicatord {
@@ -32,7 +32,8 @@ class LateJournal final : public Journal {
 };
 
 /// Carries out clusterd's orders, one after the other, in a thread that may block (mounts, syncs);
-/// what the mirror reports from its threads goes up the same line.
+/// what the mirror reports from its threads goes up the same line. A forced demotion alone waits
+/// for no order before it: it is carried out at once, and makes those void that give a role.
 class Controller {
   public:
     Controller(io::Loop& loop, std::string module, io::TlsContext tls, io::PeerRecord peer);
@@ -45,7 +46,8 @@ class Controller {
     void close(std::function<void()> done);
 
   private:
-    void execute(const api::Order& order);
+    void received(const api::Order& order);
+    void execute(const api::Order& order, std::uint64_t demotions);
     void open(const api::OpenMirror& order);
     Result<> build(const api::OpenMirror& order);
     void end_waiting();
@@ -55,10 +57,11 @@ class Controller {
     [[nodiscard]] api::MirrorOpened opened() const;
     Result<> rebuild_for(const Id128& module_id);
     Result<> change_role(replicatord::Role role);
-    void serve(const api::ServeMirror& order);
-    Result<> begin_serving(const api::ServeMirror& order);
-    void follow(const api::FollowMirror& order);
-    Result<> begin_following(const api::FollowMirror& order);
+    void serve(const api::ServeMirror& order, std::uint64_t demotions);
+    Result<> begin_serving(const api::ServeMirror& order, std::uint64_t demotions);
+    void follow(const api::FollowMirror& order, std::uint64_t demotions);
+    Result<> begin_following(const api::FollowMirror& order, std::uint64_t demotions);
+    void hold(std::uint64_t demotions);
     void seal(const api::SealMirror& order);
     Result<> keep_displaced();
     void close_mirror(const api::CloseMirror& order);
@@ -69,6 +72,7 @@ class Controller {
     void tell(api::Fact fact);  // any thread
     void reported(api::Fact fact);
     void failed(const char* code, const Error& error);
+    void no_role(const Error& error);
     void show(const api::Order& done) const;
 
     io::Loop& loop_;
@@ -77,14 +81,14 @@ class Controller {
     io::PeerRecord peer_;
     io::WorkerClient client_;
 
-    // The order thread's: nobody else touches what is below.
+    // The order thread's: nobody else touches what is below, but for a demotion and the facts.
     enum class Role : std::uint8_t { None, Serving, Following, Rebuilding };
     api::OpenMirror config_;
     std::unique_ptr<Store> store_;
     LateJournal journal_;
     std::unique_ptr<FileSystem> files_;
     std::unique_ptr<Dialer> dialer_;
-    std::unique_ptr<Mirror> mirror_;
+    DemotableMirror mirror_;
     std::future<void> sweep_;  // waits for the journal, as an application does
     std::atomic<Role> role_{Role::None};
     /// Every inode that carries an identity is known to the tree: what a secondary needs.

@@ -12,6 +12,7 @@
 #include "application.h"
 #include "lease.h"
 #include "pair.h"
+#include "replicatord/demotable_mirror.h"
 #include "replicatord/inode_calls.h"
 
 // Two real trees, two mirrors and a cable that breaks. A random application runs on the primary;
@@ -411,6 +412,42 @@ TEST_F(MirrorTest, AWordToAnEarlierTargetIsNoneToTheNext) {
     first->mirror->start_resync();
     EXPECT_TRUE(first->wait_for<api::JoinReady>(20s));
     EXPECT_FALSE(second->saw<api::ToldIn>());
+}
+
+// Whatever the order thread waits for meanwhile.
+TEST_F(MirrorTest, ADemotionMakesRolesOrderedBeforeItVoid) {
+    DemotableMirror mirror;
+    EXPECT_FALSE(mirror.demote()) << "none is open";
+    const auto before = mirror.demotions();
+    mirror.open(std::move(second->mirror));
+    int begun = 0;
+    const auto serve = [&](Mirror& one) {
+        one.serve(serving(1, false));
+        ++begun;
+    };
+    EXPECT_TRUE(mirror.begin(before, serve));
+    EXPECT_TRUE(mirror.demote());
+    EXPECT_TRUE(second->wait_for<api::HeldFailed>());
+    EXPECT_EQ(mirror->admit(), EIO);
+    EXPECT_FALSE(mirror.begin(before, serve));
+    EXPECT_EQ(mirror->admit(), EIO);
+    EXPECT_TRUE(mirror.begin(mirror.demotions(), serve));
+    EXPECT_EQ(begun, 2);
+    EXPECT_EQ(mirror->admit(), 0);
+    mirror->leave();
+    mirror.close();
+    EXPECT_FALSE(mirror.demote());
+}
+
+// The module's id became known, and the mirror was built anew while the demotion came.
+TEST_F(MirrorTest, AMirrorThatIsOpenedDuringADemotionIsDemotedToo) {
+    DemotableMirror mirror;
+    const auto before = mirror.demotions();
+    EXPECT_FALSE(mirror.demote());
+    mirror.open(std::move(second->mirror));
+    EXPECT_FALSE(mirror.begin(before, [](Mirror& one) { one.hold(); }));
+    EXPECT_EQ(mirror->admit(), EIO);
+    mirror.close();
 }
 
 }  // namespace
