@@ -286,9 +286,16 @@ void Machine::birth() {
 }
 
 /// What the old primary sent and this copy has not applied yet must not come after this: sealed and
-/// flushed first, as any takeover (R12, R3).
+/// flushed first, as any takeover (R12, R3). What this node itself led is not sealed: it may have
+/// to serve under it again.
 void Machine::force() {
-    seal();
+    if (head().primary == peer()) {
+        seal();
+    } else {
+        flush(false);
+        enter(Phase::Sealing);
+        wait_for("agreeing", "The copy is being made durable.");
+    }
     forcing_ = true;
 }
 
