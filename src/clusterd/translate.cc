@@ -101,7 +101,8 @@ struct ToEvent {
                                      f.following,
                                      f.term,
                                      f.compared,
-                                     f.untouched};
+                                     f.untouched,
+                                     f.never_stamped};
     }
     Answer operator()(const api::MirrorFailed& f) const {
         return cluster::MirrorFailed{f.code, f.text};
