@@ -253,6 +253,11 @@ void BusFace::changed() {
     timer_.arm(std::max(io::boot_now(), announced_at_ + options_.coalesce), [this] { emit(); });
 }
 
+void BusFace::stop() {
+    if (dirty_) emit();  // as far as the bus takes it at once
+    connection_.stop();
+}
+
 void BusFace::emit() {
     sd_bus* bus = connection_.raw();
     if (bus == nullptr) return;

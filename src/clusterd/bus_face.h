@@ -23,9 +23,9 @@ class BusFace final : public Face {
     BusFace(io::Loop& loop, Commands& commands, Options options);
 
     void start() { connection_.start(); }
-    /// Leaves the bus. To be called before Loop::stop(): at its end sd-event waits for what is
-    /// still to be sent, which a bus that hangs would never take.
-    void stop() { connection_.stop(); }
+    /// Leaves the bus, having said what changed last. To be called before Loop::stop(): at its end
+    /// sd-event waits for what is still to be sent, which a bus that hangs would never take.
+    void stop();
     void changed() override;
 
     static bool sender_is_root(sd_bus_message* message);

@@ -270,6 +270,25 @@ TEST_F(BusFaceTest, SignalsNameWhatChangedAndNothingElse) {
     });
 }
 
+TEST_F(BusFaceTest, TheLastChangeIsSaidBeforeItLeaves) {
+    auto slow = options();
+    slow.coalesce = 1h;
+    BusFace face(loop_, commands_, slow);
+    with_client(face, [&](Client& client) {
+        client.call(api::bus::kClusterPath, api::bus::kCluster, "Status", "");
+        change(face, [&] { commands_.shown.modules[0].nodes[1].readiness = "ready"; });
+        EXPECT_EQ(client.signal(), std::string(kModulePath) + " PropertiesChanged Readiness");
+        EXPECT_EQ(client.signal(), "/org/hamirror/cluster Changed");
+        loop_.post([&] {
+            commands_.shown.modules[0].nodes[1].in_sync = true;
+            face.changed();
+            face.stop();
+        });
+        EXPECT_EQ(client.signal(), std::string(kModulePath) + " PropertiesChanged InSync");
+        EXPECT_EQ(client.signal(), "/org/hamirror/cluster Changed");
+    });
+}
+
 TEST_F(BusFaceTest, ComesBackWhenTheBusDoes) {
     auto with_outage = options();
     std::optional<BusFace> face;

@@ -10,7 +10,18 @@
 namespace ha::replicatord {
 namespace {
 
-constexpr std::uint16_t kPort = 47161;
+/// One that nobody else has: other builds may run the same test at the same time.
+std::uint16_t free_port() {
+    io::Fd socket(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    socklen_t size = sizeof(address);
+    EXPECT_EQ(::bind(socket.get(), reinterpret_cast<sockaddr*>(&address), size), 0);
+    EXPECT_EQ(::getsockname(socket.get(), reinterpret_cast<sockaddr*>(&address), &size), 0);
+    return ntohs(address.sin_port);
+}
+
+const std::uint16_t kPort = free_port();
 
 class DialerTest : public testing::Test {
   protected:
