@@ -1,5 +1,3 @@
-#include <netdb.h>
-#include <sys/socket.h>
 #include <termios.h>
 #include <unistd.h>
 
@@ -9,6 +7,7 @@
 
 #include "io/clock.h"
 #include "io/pairing.h"
+#include "io/socket_address.h"
 #include "io/text_file.h"
 
 namespace ha::io {
@@ -32,26 +31,6 @@ Result<> check_self(const config::NodeConfig& self) {
     auto problems = config::check(config::ClusterConfig{{self}, 7400});
     if (!problems.empty()) return fail(problems.front().text);
     return {};
-}
-
-Result<std::vector<std::string>> resolve(const std::string& host) {
-    addrinfo hints{};
-    hints.ai_socktype = SOCK_STREAM;
-    hints.ai_flags = AI_ADDRCONFIG;
-    addrinfo* raw = nullptr;
-    if (int code = getaddrinfo(host.c_str(), nullptr, &hints, &raw); code != 0) {
-        return fail("cannot find " + host + ": " + gai_strerror(code));
-    }
-    std::unique_ptr<addrinfo, decltype(&freeaddrinfo)> list(raw, &freeaddrinfo);
-    std::vector<std::string> out;
-    for (auto each = raw; each != nullptr; each = each->ai_next) {
-        char text[NI_MAXHOST];
-        if (getnameinfo(each->ai_addr, each->ai_addrlen, text, sizeof text, nullptr, 0,
-                        NI_NUMERICHOST) == 0) {
-            out.emplace_back(text);
-        }
-    }
-    return out;
 }
 
 /// One conversation with one address, on a loop of its own.

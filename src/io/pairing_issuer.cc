@@ -1,7 +1,3 @@
-#include <openssl/crypto.h>
-
-#include <algorithm>
-
 #include "io/pairing_protocol.h"
 #include "io/pairing_wire.h"
 #include "io/text_file.h"
@@ -17,23 +13,7 @@ PairingIssuer::Step refuse(const std::string& text) {
     return step;
 }
 
-/// What a joiner is told of a token that is not open.
-std::string sorry(TokenStore::State state) {
-    const std::string again = "; run `hamirrorctl cluster token` on the node that issued it";
-    switch (state) {
-        case TokenStore::State::None:
-            return "no pairing token is open" + again;
-        case TokenStore::State::Expired:
-            return "the pairing token has expired (it is valid for 15 minutes)" + again;
-        case TokenStore::State::Used:
-            return "the pairing token was used already" + again;
-        case TokenStore::State::Burnt:
-            return "the pairing token was tried wrong 5 times and is void" + again;
-        case TokenStore::State::Open:
-            break;
-    }
-    return "the pairing token is wrong; it is not the one issued last" + again;
-}
+constexpr const char* kAgain = "run `hamirrorctl cluster token` on the node that issued it";
 
 }  // namespace
 
@@ -56,7 +36,7 @@ PairingIssuer::Step PairingIssuer::on_propose(std::span<const std::byte> frame) 
     again_ = *peer && (*peer)->fingerprint == channel_.joiner;
     if (*peer && !again_) return refuse("this node is already paired with " + (*peer)->name);
     if (!again_) {
-        auto checked = check_token(message->proof);
+        auto checked = pairing::check_token(tokens_, channel_, message->proof, kAgain);
         if (!checked) return refuse(checked.error().text);
     }
     auto text = plan(message->node);
@@ -66,19 +46,6 @@ PairingIssuer::Step PairingIssuer::on_propose(std::span<const std::byte> frame) 
     Step step;
     step.reply = pairing::with_text(pairing::Type::Offer, cluster_text_);
     return step;
-}
-
-Result<> PairingIssuer::check_token(std::span<const std::byte> proof) {
-    auto token = tokens_.current();
-    if (!token) return tl::unexpected(token.error());
-    if (token->state != TokenStore::State::Open) return fail(sorry(token->state));
-    auto right = pairing::proof_of(token->secret, channel_);
-    if (proof.size() == right.size() &&
-        CRYPTO_memcmp(proof.data(), right.data(), right.size()) == 0) {
-        return {};
-    }
-    if (auto counted = tokens_.count_wrong_attempt(); !counted) return counted;
-    return fail(sorry(TokenStore::State::Open));
 }
 
 /// The cluster.yaml both nodes are to have.
@@ -104,7 +71,8 @@ PairingIssuer::Step PairingIssuer::on_commit() {
         auto token = tokens_.current();
         if (!peer || !token) return refuse("this node cannot read its own files; see its journal");
         if (*peer) return refuse("this node is already paired with " + (*peer)->name);
-        if (token->state != TokenStore::State::Open) return refuse(sorry(token->state));
+        if (token->state != TokenStore::State::Open)
+            return refuse(pairing::sorry(token->state, kAgain));
         if (auto recorded = record(); !recorded) return refuse(recorded.error().text);
         step.paired = PeerRecord{joiner_name_, channel_.joiner};
     }

@@ -59,7 +59,6 @@ class PairingIssuer {
   private:
     Step on_propose(std::span<const std::byte> frame);
     Step on_commit();
-    Result<> check_token(std::span<const std::byte> proof);
     Result<std::string> plan(config::NodeConfig joiner);
     Result<> record();
 

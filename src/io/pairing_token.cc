@@ -88,8 +88,7 @@ Result<PairingToken> PairingToken::parse(std::string_view text) {
     put_sum(summed);
     if (!raw || summed != *raw) {
         return fail(
-            "the token is mistyped or incomplete; copy it as `hamirrorctl cluster init` "
-            "printed it");
+            "the token is mistyped or incomplete; copy it as it was printed on the other server");
     }
     PairingToken token;
     std::copy_n(raw->begin(), 16, token.secret.begin());

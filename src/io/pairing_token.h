@@ -18,8 +18,8 @@ namespace ha::io {
 inline constexpr Duration kTokenLife = 15min;
 inline constexpr std::uint8_t kTokenAttempts = 5;
 
-/// What `hamirrorctl cluster init` prints and a person carries to the other server: a secret only
-/// the two share, and whom it is for. docs/pairing.md.
+/// What `hamirrorctl cluster init` or `hamirror-witness token` prints and a person carries to the
+/// other server: a secret only the two share, and whom it is for. docs/pairing.md.
 struct PairingToken {
     std::array<std::byte, 16> secret{};
     std::array<std::byte, 16> issuer{};  // the first half of the issuer's fingerprint

@@ -1,5 +1,6 @@
 #include "io/pairing_wire.h"
 
+#include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
 
@@ -77,6 +78,39 @@ std::vector<std::byte> proof_of(const std::array<std::byte, 16>& secret,
                    reinterpret_cast<const unsigned char*>(input.data()), input.size(),
                    reinterpret_cast<unsigned char*>(out.data()), &size) != nullptr);
     return out;
+}
+
+std::string sorry(TokenStore::State state, const std::string& again) {
+    const auto said = [state] {
+        switch (state) {
+            case TokenStore::State::None:
+                return "no pairing token is open; ";
+            case TokenStore::State::Expired:
+                return "the pairing token has expired (it is valid for 15 minutes); ";
+            case TokenStore::State::Used:
+                return "the pairing token was used already; ";
+            case TokenStore::State::Burnt:
+                return "the pairing token was tried wrong 5 times and is void; ";
+            case TokenStore::State::Open:
+                break;
+        }
+        return "the pairing token is wrong; it is not the one issued last; ";
+    };
+    return said() + again;
+}
+
+Result<> check_token(TokenStore& tokens, const PairingChannel& channel,
+                     std::span<const std::byte> proof, const std::string& again) {
+    auto token = tokens.current();
+    if (!token) return tl::unexpected(token.error());
+    if (token->state != TokenStore::State::Open) return fail(sorry(token->state, again));
+    auto right = proof_of(token->secret, channel);
+    if (proof.size() == right.size() &&
+        CRYPTO_memcmp(proof.data(), right.data(), right.size()) == 0) {
+        return {};
+    }
+    if (auto counted = tokens.count_wrong_attempt(); !counted) return counted;
+    return fail(sorry(TokenStore::State::Open, again));
 }
 
 }  // namespace ha::io::pairing

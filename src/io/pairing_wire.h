@@ -33,5 +33,11 @@ std::vector<std::byte> bare(Type type);
 /// HMAC-SHA256 under the token's secret over both fingerprints and the channel's binding.
 std::vector<std::byte> proof_of(const std::array<std::byte, 16>& secret,
                                 const PairingChannel& channel);
+/// Whether the joiner at the other end was given the open token of `tokens`; a wrong proof is
+/// counted. Error: a sentence for the joiner, which ends in `again` (how to get another token).
+Result<> check_token(TokenStore& tokens, const PairingChannel& channel,
+                     std::span<const std::byte> proof, const std::string& again);
+/// What a joiner is told of a token in this state.
+std::string sorry(TokenStore::State state, const std::string& again);
 
 }  // namespace ha::io::pairing

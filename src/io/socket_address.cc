@@ -1,9 +1,12 @@
 #include "io/socket_address.h"
 
 #include <arpa/inet.h>
+#include <netdb.h>
 #include <netinet/in.h>
+#include <sys/socket.h>
 
 #include <cstring>
+#include <memory>
 
 namespace ha::io {
 
@@ -40,6 +43,26 @@ bool SocketAddress::same_host(const SocketAddress& other) const {
     std::memcpy(&a, &storage, sizeof a);
     std::memcpy(&b, &other.storage, sizeof b);
     return std::memcmp(&a.sin6_addr, &b.sin6_addr, sizeof a.sin6_addr) == 0;
+}
+
+Result<std::vector<std::string>> resolve(const std::string& host) {
+    addrinfo hints{};
+    hints.ai_socktype = SOCK_STREAM;
+    hints.ai_flags = AI_ADDRCONFIG;
+    addrinfo* raw = nullptr;
+    if (int code = getaddrinfo(host.c_str(), nullptr, &hints, &raw); code != 0) {
+        return fail("cannot find " + host + ": " + gai_strerror(code));
+    }
+    std::unique_ptr<addrinfo, decltype(&freeaddrinfo)> list(raw, &freeaddrinfo);
+    std::vector<std::string> out;
+    for (auto each = raw; each != nullptr; each = each->ai_next) {
+        char text[NI_MAXHOST];
+        if (getnameinfo(each->ai_addr, each->ai_addrlen, text, sizeof text, nullptr, 0,
+                        NI_NUMERICHOST) == 0) {
+            out.emplace_back(text);
+        }
+    }
+    return out;
 }
 
 }  // namespace ha::io

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "base/result.h"
 
@@ -23,5 +24,9 @@ struct SocketAddress {
 
     static Result<SocketAddress> make(const std::string& address, std::uint16_t port);
 };
+
+/// The numeric addresses of a host that this node could reach. Asks name servers and waits for
+/// them.
+Result<std::vector<std::string>> resolve(const std::string& host);
 
 }  // namespace ha::io

@@ -42,7 +42,10 @@ int choose_protocol(SSL*, const unsigned char** out, unsigned char* out_size,
                     const unsigned char* in, unsigned int in_size, void*) noexcept {
     for (unsigned int at = 0; at < in_size; at += 1U + in[at]) {
         std::string_view offered(reinterpret_cast<const char*>(in + at + 1), in[at]);
-        if (offered != kControlProtocol && offered != kPairingProtocol) continue;
+        if (offered != kControlProtocol && offered != kPairingProtocol &&
+            offered != kWitnessProtocol) {
+            continue;
+        }
         *out = in + at + 1;
         *out_size = in[at];
         return SSL_TLSEXT_ERR_OK;

@@ -26,9 +26,10 @@ using Ssl = std::unique_ptr<SSL, SslDelete>;
 
 enum class TlsSide { Client, Server };
 
-/// What a connection to the control port is for (ALPN, RFC 7301). The mirror's ports need none.
+/// What a connection is for (ALPN, RFC 7301). The mirror's ports need none.
 inline constexpr std::string_view kControlProtocol = "hamirror-control/1";
 inline constexpr std::string_view kPairingProtocol = "hamirror-pairing/1";
+inline constexpr std::string_view kWitnessProtocol = "hamirror-witness/1";
 
 /// Any thread, once created. Copies share one SSL_CTX.
 class TlsContext {
@@ -50,7 +51,7 @@ std::optional<Fingerprint> peer_fingerprint(const SSL* ssl);
 
 /// Client, before the handshake.
 void offer_protocol(SSL* ssl, std::string_view protocol);
-/// After the handshake: one of the two above, or empty.
+/// After the handshake: one of the three above, or empty.
 std::string_view agreed_protocol(const SSL* ssl);
 
 /// Secret bytes only the two ends of this connection know (RFC 8446 7.5). `label` is ours alone:

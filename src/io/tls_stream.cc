@@ -48,6 +48,7 @@ class TlsStream::Engine : public std::enable_shared_from_this<Engine> {
     [[nodiscard]] bool ready() const { return state_ == State::Open; }
     [[nodiscard]] std::string_view protocol() const { return agreed_protocol(ssl_.get()); }
     void set_frame_limit(std::size_t limit) { frame_limit_ = std::min(limit, kMaxFrame); }
+    void set_unsent_limit(std::size_t limit) { unsent_limit_ = std::min(limit, kMaxUnsent); }
 
   private:
     // Finishing: no more is accepted for sending, and frames that arrive are dropped.
@@ -78,6 +79,7 @@ class TlsStream::Engine : public std::enable_shared_from_this<Engine> {
     bool abandoned_ = false;
     bool said_goodbye_ = false;
     std::size_t frame_limit_ = kMaxFrame;
+    std::size_t unsent_limit_ = kMaxUnsent;
     Fingerprint peer_;
     std::vector<std::byte> in_;
     std::vector<std::byte> out_;
@@ -219,7 +221,7 @@ void TlsStream::Engine::deliver_frames() {
 
 bool TlsStream::Engine::send(std::span<const std::byte> frame) {
     if (state_ == State::Finishing || state_ == State::Closed) return false;
-    if (frame.size() > kMaxFrame || out_.size() - sent_ + frame.size() > kMaxUnsent) {
+    if (frame.size() > kMaxFrame || out_.size() - sent_ + frame.size() > unsent_limit_) {
         close_later(frame.size() > kMaxFrame ? "a frame over 1 MiB was to be sent"
                                              : "the other side does not read");
         return false;
@@ -328,6 +330,9 @@ void TlsStream::set_callbacks(Callbacks callbacks) {
 }
 void TlsStream::set_frame_limit(std::size_t limit) {
     engine_->set_frame_limit(limit);
+}
+void TlsStream::set_unsent_limit(std::size_t limit) {
+    engine_->set_unsent_limit(limit);
 }
 bool TlsStream::send(std::span<const std::byte> frame) {
     return engine_->send(frame);

@@ -67,6 +67,8 @@ class TlsStream {
     void set_callbacks(Callbacks callbacks);
     /// Frames longer than this end the connection. Default and most: kMaxFrame.
     void set_frame_limit(std::size_t limit);
+    /// More than this unsent ends the connection. Default and most: kMaxUnsent.
+    void set_unsent_limit(std::size_t limit);
 
     /// Frames wait until the handshake is done. False: closed, or closing because the frame is
     /// too long or too much is unsent; on_closed follows.
@@ -78,7 +80,7 @@ class TlsStream {
     /// From on_ready on.
     [[nodiscard]] const Fingerprint& peer() const;
     [[nodiscard]] bool ready() const;
-    /// From on_ready on: what the client wants (kControlProtocol, kPairingProtocol), or empty.
+    /// From on_ready on: what the client wants (kControlProtocol, ...), or empty.
     [[nodiscard]] std::string_view protocol() const;
     /// From on_ready on; see ha::io::export_key.
     bool export_secret(std::string_view label, std::span<const std::byte> context,
