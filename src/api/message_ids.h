@@ -89,6 +89,16 @@ inline constexpr MessageId kRestartBudgetSpent{"d54fdec2524c4ac7bbff59bd5f44c078
 inline constexpr MessageId kWorkerGone{"50002791c1a946d1b48539e480ffefd8"};
 /// A worker daemon's connection was refused or broke the protocol.
 inline constexpr MessageId kWorkerRefused{"5292a7b3393d4d2592084fe2c76a7f72"};
+/// A pair of nodes and this witness know each other's keys now.
+inline constexpr MessageId kWitnessPaired{"959cd11f5fdf4a45a9630d1ce1ac77a5"};
+/// Somebody tried to pair with the witness and was refused.
+inline constexpr MessageId kWitnessPairingRefused{"1704ae77cce2467f81749ec023963130"};
+/// The witness cannot use the registers of a cluster; the text says why.
+inline constexpr MessageId kRegisterDamaged{"5e38bece2147490b871d48a5ec5c6c69"};
+/// The registers of a cluster on the witness were restored from a backup.
+inline constexpr MessageId kRegisterBehind{"cae2e6dbeb1e4a77890297bbe968d5b5"};
+/// The witness could not write: disk full, I/O error.
+inline constexpr MessageId kRegisterNotWritten{"dac1f4668c2949d192713e8df55fc977"};
 
 /// All of the above; tools/tidy compares.
 inline constexpr std::array kAll{kDaemonStarted,
@@ -128,7 +138,12 @@ inline constexpr std::array kAll{kDaemonStarted,
                                  kUnitFailed,
                                  kRestartBudgetSpent,
                                  kWorkerGone,
-                                 kWorkerRefused};
+                                 kWorkerRefused,
+                                 kWitnessPaired,
+                                 kWitnessPairingRefused,
+                                 kRegisterDamaged,
+                                 kRegisterBehind,
+                                 kRegisterNotWritten};
 
 }  // namespace message
 }  // namespace ha::api
