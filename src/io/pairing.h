@@ -76,8 +76,4 @@ Result<PeerRecord> pair_with(const NodePaths& paths, const PairRequest& request)
 /// terminal.
 Result<std::string> read_secret_line(const std::string& prompt);
 
-/// The same secret on both ends of one connection, for PairingChannel. Error: TLS gives none.
-Result<PairingChannel> pairing_channel(TlsStream& stream, const Fingerprint& issuer,
-                                       const Fingerprint& joiner);
-
 }  // namespace ha::io

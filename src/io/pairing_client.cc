@@ -7,6 +7,7 @@
 
 #include "io/clock.h"
 #include "io/pairing.h"
+#include "io/pairing_wire.h"
 #include "io/socket_address.h"
 #include "io/text_file.h"
 
@@ -61,7 +62,7 @@ class Conversation {
   private:
     void begin() {
         connected_ = true;
-        auto channel = pairing_channel(*stream_, stream_->peer(), identity_.fingerprint());
+        auto channel = pairing::channel_of(*stream_, stream_->peer(), identity_.fingerprint());
         if (!channel) return end(tl::unexpected(channel.error()));
         auto first = joiner_.begin(*channel);
         if (!first) return end(tl::unexpected(first.error()));

@@ -1,27 +1,14 @@
 #include "io/clock.h"
 #include "io/pairing.h"
+#include "io/pairing_wire.h"
 
 namespace ha::io {
-namespace {
-
-constexpr const char* kLabel = "EXPORTER-hamirror-pairing";
-
-}  // namespace
 
 struct PairingServer::Session {
     std::unique_ptr<TlsStream> stream;
     PairingIssuer machine;
     Timer limit;
 };
-
-Result<PairingChannel> pairing_channel(TlsStream& stream, const Fingerprint& issuer,
-                                       const Fingerprint& joiner) {
-    PairingChannel channel{issuer, joiner, {}};
-    if (!stream.export_secret(kLabel, joiner.bytes, channel.binding)) {
-        return fail("TLS gives no secret for pairing");
-    }
-    return channel;
-}
 
 PairingServer::PairingServer(Loop& loop, NodePaths paths, Identity own, Callbacks callbacks)
     : loop_(loop),
@@ -32,7 +19,7 @@ PairingServer::PairingServer(Loop& loop, NodePaths paths, Identity own, Callback
 PairingServer::~PairingServer() = default;
 
 void PairingServer::adopt(std::unique_ptr<TlsStream> stream) {
-    auto channel = pairing_channel(*stream, own_.fingerprint(), stream->peer());
+    auto channel = pairing::channel_of(*stream, own_.fingerprint(), stream->peer());
     if (!channel || sessions_.size() >= kMaxStrangers) return;
     stream->set_frame_limit(kMaxPairingFrame);
     auto slot = sessions_.insert(

@@ -12,6 +12,7 @@ namespace {
 
 constexpr std::uint8_t kVersion = 1;
 constexpr std::size_t kMaxText = 60000;
+constexpr const char* kLabel = "EXPORTER-hamirror-pairing";
 constexpr std::string_view kPurpose = "hamirror pairing 1, joiner";
 
 }  // namespace
@@ -78,6 +79,15 @@ std::vector<std::byte> proof_of(const std::array<std::byte, 16>& secret,
                    reinterpret_cast<const unsigned char*>(input.data()), input.size(),
                    reinterpret_cast<unsigned char*>(out.data()), &size) != nullptr);
     return out;
+}
+
+Result<PairingChannel> channel_of(TlsStream& stream, const Fingerprint& issuer,
+                                  const Fingerprint& joiner) {
+    PairingChannel channel{issuer, joiner, {}};
+    if (!stream.export_secret(kLabel, joiner.bytes, channel.binding)) {
+        return fail("TLS gives no secret for pairing");
+    }
+    return channel;
 }
 
 std::string sorry(TokenStore::State state, const std::string& again) {

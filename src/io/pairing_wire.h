@@ -8,6 +8,7 @@
 
 #include "core/config/config.h"
 #include "io/pairing_protocol.h"
+#include "io/tls_stream.h"
 
 // The frames of pairing (docs/formats.md, "Pairing"). Included by the two machines and their test.
 
@@ -30,6 +31,9 @@ std::vector<std::byte> with_text(Type type, const std::string& text);
 std::optional<std::string> read_text(std::span<const std::byte> frame);
 std::vector<std::byte> bare(Type type);
 
+/// The same secret on both ends of one connection. Error: TLS gives none.
+Result<PairingChannel> channel_of(TlsStream& stream, const Fingerprint& issuer,
+                                  const Fingerprint& joiner);
 /// HMAC-SHA256 under the token's secret over both fingerprints and the channel's binding.
 std::vector<std::byte> proof_of(const std::array<std::byte, 16>& secret,
                                 const PairingChannel& channel);

@@ -47,7 +47,7 @@ class Attempt {
                 fail("the server there is not the one that issued the token; check the "
                      "address, and that nobody is in between"));
         }
-        auto channel = pairing_channel(*stream_, record_.key, own_.fingerprint());
+        auto channel = pairing::channel_of(*stream_, record_.key, own_.fingerprint());
         if (!channel) return end(tl::unexpected(channel.error()));
         stream_->set_frame_limit(kMaxWitnessFrame);
         sent_ = true;

@@ -7,7 +7,6 @@
 #include "io/clock.h"
 #include "io/durable_file.h"
 #include "io/log.h"
-#include "io/pairing.h"
 #include "io/pairing_wire.h"
 
 namespace ha::witness {
@@ -207,7 +206,7 @@ void Daemon::enrol(SessionId id, const io::WitnessEnrol& message) {
     if (entries_.size() >= kMaxClusters) {
         return refuse(id, RegisterRefusal::Full, "the witness has no room for another cluster");
     }
-    auto channel = io::pairing_channel(stream, identity_->fingerprint(), stream.peer());
+    auto channel = io::pairing::channel_of(stream, identity_->fingerprint(), stream.peer());
     auto checked = channel.and_then([&](const io::PairingChannel& one) {
         return io::pairing::check_token(tokens_, one, message.proof, kAgain);
     });

@@ -29,6 +29,29 @@ TEST(WitnessWire, EveryMessageComesBackAndFits) {
     }
 }
 
+/// The example in docs/witness.md.
+TEST(WitnessWire, AnExchangeIsWrittenAsDocumented) {
+    const std::string content = "hi";
+    ports::RegisterValue value{{0, 2}, {}};
+    for (char c : content) value.content.push_back(static_cast<std::byte>(c));
+    const WitnessAsk asked{5,
+                           {"db", {{0, 10}, 7}, ports::RegisterExchange{{0, 1}, std::move(value)}}};
+    std::string hex;
+    for (std::byte byte : encode(WitnessMessage(asked))) {
+        hex += "0123456789abcdef"[std::to_integer<unsigned>(byte) >> 4];
+        hex += "0123456789abcdef"[std::to_integer<unsigned>(byte) & 15];
+    }
+    EXPECT_EQ(hex,
+              "04"
+              "0500000000000000"
+              "00000000000000000a00000000000000"
+              "0700000000000000"
+              "020000006462"
+              "00000000000000000100000000000000"
+              "00000000000000000200000000000000"
+              "020000006869");
+}
+
 TEST(WitnessWire, NothingButWholeMessagesIsRead) {
     for (const auto& message : messages()) {
         auto bytes = encode(message);
