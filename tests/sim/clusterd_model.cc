@@ -52,12 +52,15 @@ void ClusterdModel::start() {
     ++process_;
     Record record = host_.record;
     if (host_.world.mutant == Mutant::TakeoverOutdated) record = forgetful(record);
+    const bool forgets = host_.world.mutant == Mutant::ForgetExchange && !record.chain.empty();
+    if (forgets) record.exchange.reset();
     machine_ = std::make_unique<Machine>(host_.world.settings(host_.self), record, host_.boot,
                                          host_.world.random.id());
     monitor_.emplace(Timing{});
     monitor_->evidence(clock());  // a peer that is not there is missed from now on
     peer_report_.reset();
     peer_ahead_ = false;
+    host_.world.witness.forget(host_.self);
     effects_.clear();
     machine_->begin(clock(), effects_);
     take_effects();
@@ -138,6 +141,10 @@ void ClusterdModel::execute(const Effect& effect) {
         host_.world.invariants.reported(host_, report->report);
         last_report_ = report->report;
         return send_report();
+    }
+    if (const auto* asked = std::get_if<AskWitness>(&effect)) {
+        if (host_.world.mutant == Mutant::AssumeWon) fact(RegisterShown{asked->value});
+        return host_.world.witness.ask(host_, *asked);
     }
     if (mutated(effect)) return;
     host_.world.invariants.ordered(host_, effect);

@@ -37,6 +37,7 @@ std::string brief(const Record& record) {
     if (record.outdated) text += " outdated";
     if (record.power_lost) text += " power-lost";
     if (record.ceding) text += " ceding " + describe(*record.ceding);
+    if (record.exchange) text += " asked " + describe(record.exchange->decision);
     if (!record.stopped_together.none()) text += " together=" + brief(record.stopped_together);
     if (record.wanted) text += " wanted";
     if (!record.open_boot.none()) text += " open";
@@ -60,6 +61,9 @@ struct EventDetail {
                                   : " ") +
                brief(event.term);
     }
+    std::string operator()(const RegisterShown& event) const {
+        return event.value ? describe(event.value->decision) : "nothing";
+    }
     std::string operator()(const MirrorFailed& event) const { return event.code; }
     std::string operator()(const MirrorServing& event) const {
         return brief(event.decision) + " term " + brief(event.term);
@@ -78,6 +82,9 @@ struct EventDetail {
 struct EffectText {
     std::string operator()(const Persist& effect) const {
         return "Persist " + brief(effect.record);
+    }
+    std::string operator()(const AskWitness& effect) const {
+        return "AskWitness " + brief(effect.expected) + " -> " + describe(effect.value.decision);
     }
     std::string operator()(const SendReport& effect) const {
         return "SendReport " + brief(effect.report);

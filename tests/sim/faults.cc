@@ -114,6 +114,32 @@ void pause(World& world) {
     });
 }
 
+/// The witness loses power, or the way to it is cut for one node or both.
+void break_witness(World& world) {
+    ++world.totals.witness_losses;
+    switch (world.random.below(3)) {
+        case 0:
+            world.note("## the witness is off");
+            world.witness.power(false);
+            break;
+        case 1:
+            world.note("## the witness is cut off");
+            world.witness.block(Node::First);
+            world.witness.block(Node::Second);
+            break;
+        default: {
+            Node node = any_node(world);
+            world.note(node == Node::First ? "## A has no witness" : "## B has no witness");
+            world.witness.block(node);
+        }
+    }
+    later(world, outage(world), [&world] {
+        world.note("## the witness is back");
+        world.witness.power(true);
+        world.witness.unblock_all();
+    });
+}
+
 void break_unit(World& world) {
     world.host(any_node(world)).workers.fail_unit();
 }
@@ -183,6 +209,7 @@ void something(World& world) {
                                         command,
                                         command,
                                         command};
+    if (world.witness_on && world.random.chance(150)) return break_witness(world);
     kFaults[world.random.below(std::size(kFaults))](world);
     start_what_is_stopped(world);
 }
@@ -199,6 +226,8 @@ void begin_faults(World& world) {
 void heal(World& world) {
     world.faults_over = true;
     world.network.unblock_all();
+    world.witness.power(true);
+    world.witness.unblock_all();
     for (Node node : {Node::First, Node::Second}) {
         if (world.scheduler.paused(owner_of(node))) world.scheduler.resume(owner_of(node));
     }

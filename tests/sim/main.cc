@@ -22,6 +22,7 @@ struct Options {
     bool keep_going = false;
     std::size_t lines = 60;
     Mutant mutant = Mutant::None;
+    bool witness = false;
 };
 
 // For the handler of SIGABRT: HA_ASSERT ends the process, and the seed must be known even then.
@@ -43,7 +44,7 @@ extern "C" void aborted(int) {
 
 bool run_seed(const Options& options, std::uint64_t seed, bool traced, Totals& totals) {
     running_seed = seed;
-    World world(seed, options.mutant, traced ? options.lines : 0);
+    World world(seed, options.mutant, options.witness, traced ? options.lines : 0);
     running_trace = traced ? &world.trace : nullptr;
     bool held = true;
     try {
@@ -82,6 +83,7 @@ void print(const Totals& t) {
     line("elections", t.elections);
     line("swaps", t.swaps);
     line("divergences", t.divergences);
+    line("witness losses", t.witness_losses);
     line("acknowledged", t.acknowledged);
     line("released", t.released);
 }
@@ -129,6 +131,8 @@ Options parse(int argc, char** argv) {
             options.lines = number(value());
         } else if (flag == "--keep-going") {
             options.keep_going = true;
+        } else if (flag == "--witness") {
+            options.witness = true;
         } else if (flag == "--mutant") {
             auto mutant = find_mutant(value());
             if (!mutant) std::exit(2);
@@ -136,7 +140,7 @@ Options parse(int argc, char** argv) {
         } else {
             std::fprintf(stderr,
                          "usage: sim [--seeds A..B | --seed N | --seed-file F] [--events N] "
-                         "[--trace] [--lines N] [--keep-going] [--mutant NAME]\n");
+                         "[--witness] [--trace] [--lines N] [--keep-going] [--mutant NAME]\n");
             std::exit(2);
         }
     }

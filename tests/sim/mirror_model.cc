@@ -69,7 +69,7 @@ void MirrorModel::carry_out(const cluster::OpenMirror&) {
         if (role_ == Role::Closed) return;
         cluster::MirrorOpened opened;
         opened.compared = true;  // nobody edits a stopped tree here
-        opened.marker_absent = copy().marker.none();
+        opened.marker_absent = opened.never_stamped = copy().marker.none();
         opened.marker_valid = !copy().marker.none() && copy().marker == module_id_;
         opened.serving = serves();
         opened.following = role_ == Role::Following && !resync_target_;

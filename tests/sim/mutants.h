@@ -11,18 +11,22 @@ namespace ha::sim {
 /// machine itself has no such hooks). The simulator proves itself by catching each of them.
 enum class Mutant {
     None,
-    LocalAcknowledge,   // acknowledged after a timeout, no decision taken
-    TakeoverOutdated,   // a restart forgets that this node is out of S
-    TellEarly,          // "you are in" before everything was copied, no synchronous overlap
-    NoSeal,             // Sealed is answered, nothing is refused
-    NoFlush,            // MadeDurable is answered, nothing was flushed
-    TrustPowerVictim,   // a restart forgets that the system stopped unclean
-    SwapWithoutDrain,   // Drained is answered, nothing was drained
-    UsedTooLate,        // the first acknowledgement does not wait for its mark
-    AcceptOldDecisions  // frames of any decision are accepted
+    LocalAcknowledge,    // acknowledged after a timeout, no decision taken
+    TakeoverOutdated,    // a restart forgets that this node is out of S
+    TellEarly,           // "you are in" before everything was copied, no synchronous overlap
+    NoSeal,              // Sealed is answered, nothing is refused
+    NoFlush,             // MadeDurable is answered, nothing was flushed
+    TrustPowerVictim,    // a restart forgets that the system stopped unclean
+    SwapWithoutDrain,    // Drained is answered, nothing was drained
+    UsedTooLate,         // the first acknowledgement does not wait for its mark
+    AcceptOldDecisions,  // frames of any decision are accepted
+    // with a witness
+    AssumeWon,       // what was asked of the witness is taken for decided
+    ForgetExchange,  // a restart forgets what was asked and not answered
+    WitnessForgets   // the witness comes back with an older value
 };
 
-inline constexpr std::array<std::pair<std::string_view, Mutant>, 9> kMutants{{
+inline constexpr std::array<std::pair<std::string_view, Mutant>, 12> kMutants{{
     {"local-acknowledge", Mutant::LocalAcknowledge},
     {"takeover-outdated", Mutant::TakeoverOutdated},
     {"tell-early", Mutant::TellEarly},
@@ -32,6 +36,9 @@ inline constexpr std::array<std::pair<std::string_view, Mutant>, 9> kMutants{{
     {"swap-without-drain", Mutant::SwapWithoutDrain},
     {"used-too-late", Mutant::UsedTooLate},
     {"accept-old-decisions", Mutant::AcceptOldDecisions},
+    {"assume-won", Mutant::AssumeWon},
+    {"forget-exchange", Mutant::ForgetExchange},
+    {"witness-forgets", Mutant::WitnessForgets},
 }};
 
 inline std::optional<Mutant> find_mutant(std::string_view wanted) {

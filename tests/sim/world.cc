@@ -41,17 +41,20 @@ void Totals::add(const Totals& other) {
     shrinks += other.shrinks;
     elections += other.elections;
     divergences += other.divergences;
+    witness_losses += other.witness_losses;
     acknowledged += other.acknowledged;
     released += other.released;
     simulated_seconds += other.simulated_seconds;
 }
 
-World::World(std::uint64_t seed, Mutant the_mutant, std::size_t trace_lines)
+World::World(std::uint64_t seed, Mutant the_mutant, bool with_witness, std::size_t trace_lines)
     : random(seed),
       weather(random),
       mutant(the_mutant),
+      witness_on(with_witness),
       trace(trace_lines),
       network(*this),
+      witness(*this),
       invariants(*this) {
     ledger.trust_ids = mutant == Mutant::TakeoverOutdated;
     for (Node node : kNodes) hosts_[index_of(node)] = std::make_unique<Host>(*this, node);
@@ -75,6 +78,7 @@ Settings World::settings(Node node) const {
     settings.self = node;
     settings.module = "m";
     settings.policy = weather.policy;
+    settings.witness = witness_on;
     settings.automatic_failover = weather.automatic_failover;
     settings.boot_wait = weather.boot_wait;
     settings.stop_hold = weather.stop_hold;
@@ -127,6 +131,7 @@ void World::run(std::uint64_t events) {
     for (Node node : kNodes) host(node).power_on();
     watch();
     try_connect();
+    witness.begin();
     Node source = random.chance(500) ? Node::First : Node::Second;
     for (Node node : kNodes) {
         scheduler.after(random.between(600ms, 2s), Owner::World, [this, node, source] {

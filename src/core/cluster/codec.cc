@@ -23,6 +23,13 @@ void put(ByteWriter& out, const std::optional<Decision>& decision) {
     if (decision) put(out, *decision);
 }
 
+void put(ByteWriter& out, const std::optional<Exchange>& exchange) {
+    out.u8(exchange ? 1 : 0);
+    if (!exchange) return;
+    out.id(exchange->expected);
+    put(out, exchange->decision);
+}
+
 void put(ByteWriter& out, const Chain& chain) {
     out.u32(static_cast<std::uint32_t>(chain.entries().size()));
     for (const ChainEntry& entry : chain.entries()) {
@@ -59,6 +66,14 @@ class Checked {
     std::optional<Decision> maybe_decision() {
         if (!flag()) return std::nullopt;
         return decision();
+    }
+
+    std::optional<Exchange> maybe_exchange() {
+        if (!flag()) return std::nullopt;
+        Exchange exchange;
+        exchange.expected = in_.id();
+        exchange.decision = decision();
+        return exchange;
     }
 
     Chain chain() {
@@ -109,6 +124,7 @@ std::vector<std::byte> encode(const Record& record) {
     put(out, record.chain);
     out.u8(record.outdated ? 1 : 0);
     put(out, record.ceding);
+    put(out, record.exchange);
     out.id(record.stopped_together);
     out.u8(record.wanted ? 1 : 0);
     out.id(record.open_boot);
@@ -120,7 +136,7 @@ std::vector<std::byte> encode(const Record& record) {
 Result<Record> decode_record(std::span<const std::byte> bytes) {
     Checked in(bytes);
     std::uint16_t version = in.raw().u16();
-    if (version != kRecordVersion) {
+    if (version < 1 || version > kRecordVersion) {
         return fail("the module's record has version " + std::to_string(version) +
                     ", this program knows version " + std::to_string(kRecordVersion));
     }
@@ -129,6 +145,7 @@ Result<Record> decode_record(std::span<const std::byte> bytes) {
     record.chain = in.chain();
     record.outdated = in.flag();
     record.ceding = in.maybe_decision();
+    if (version >= 2) record.exchange = in.maybe_exchange();
     record.stopped_together = in.raw().id();
     record.wanted = in.flag();
     record.open_boot = in.raw().id();

@@ -13,7 +13,7 @@
 
 namespace ha::cluster {
 
-inline constexpr std::uint16_t kRecordVersion = 1;
+inline constexpr std::uint16_t kRecordVersion = 2;
 inline constexpr std::uint16_t kReportVersion = 2;
 
 std::vector<std::byte> encode(const Record& record);

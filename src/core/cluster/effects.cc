@@ -15,7 +15,7 @@ bool gives_up(const Effect& effect) {
 }
 
 bool void_after_giving_up(const Effect& effect) {
-    return !one_of<Persist, SendReport, OpenMirror, CloseMirror, Refuse, Tell>(effect);
+    return !one_of<Persist, AskWitness, SendReport, OpenMirror, CloseMirror, Refuse, Tell>(effect);
 }
 
 }  // namespace

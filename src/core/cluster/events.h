@@ -4,6 +4,7 @@
 #include <variant>
 
 #include "core/cluster/record.h"
+#include "core/cluster/registered.h"
 
 // What happens to the failover machine (past tense) and what it wants done (imperative).
 
@@ -35,6 +36,15 @@ struct PeerOverdue {};
 struct PeerAhead {};
 /// next_deadline() has passed.
 struct DeadlinePassed {};
+
+/// The witness answered: what its register of this module shows; none: it has no value. Comes when
+/// the witness is reached, after each AskWitness, and whenever it is read again. Showing the
+/// expected value proves nothing: an exchange may still arrive (R6).
+struct RegisterShown {
+    std::optional<Registered> value;
+};
+/// The witness does not answer any more, or refuses to.
+struct WitnessLost {};
 
 /// Answers and facts of the workers; the same names and meaning as in api/worker.h.
 struct MirrorOpened {
@@ -94,7 +104,8 @@ using Event =
                  PeerOverdue, DeadlinePassed, MirrorOpened, MirrorFailed, MirrorServing, StreamDown,
                  AcknowledgementsStalled, PeerCopyFailed, JoinReady, ToldIn, Sealed, MadeDurable,
                  Drained, FirstModification, HeldFailed, MirrorClosed, AddressesHeld,
-                 AddressesDropped, UnitsStarted, UnitsStopped, UnitsGone, UnitFailed, PeerAhead>;
+                 AddressesDropped, UnitsStarted, UnitsStopped, UnitsGone, UnitFailed, PeerAhead,
+                 RegisterShown, WitnessLost>;
 
 const char* name(const Event& event);
 
@@ -105,6 +116,12 @@ const char* name(const Event& event);
 
 struct Persist {
     Record record;
+};
+/// To the witness, if it can be reached: exchange the value `expected` for this one. Never repeated
+/// by anybody but the machine, which learns by RegisterShown what became of it.
+struct AskWitness {
+    Id128 expected;  // none: no value yet
+    Registered value;
 };
 struct SendReport {
     Report report;
@@ -161,9 +178,10 @@ struct Tell {
     std::string text;
 };
 
-using Effect = std::variant<Persist, SendReport, OpenMirror, ServeMirror, FollowMirror, StartResync,
-                            StopResync, TellIn, SealMirror, MakeDurable, DrainMirror, ResumeMirror,
-                            AllowAcknowledge, FailHeld, HoldMirror, CloseMirror, HoldAddresses,
-                            DropAddresses, StartUnits, StopUnits, KillUnits, Refuse, Tell>;
+using Effect =
+    std::variant<Persist, AskWitness, SendReport, OpenMirror, ServeMirror, FollowMirror,
+                 StartResync, StopResync, TellIn, SealMirror, MakeDurable, DrainMirror,
+                 ResumeMirror, AllowAcknowledge, FailHeld, HoldMirror, CloseMirror, HoldAddresses,
+                 DropAddresses, StartUnits, StopUnits, KillUnits, Refuse, Tell>;
 
 }  // namespace ha::cluster

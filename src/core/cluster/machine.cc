@@ -52,6 +52,7 @@ void Machine::step(Instant now, const Event& event, std::vector<Effect>& effects
     if (const auto* reported = std::get_if<PeerReported>(&event)) {
         contact_ = true;
         silent_ = overdue_ = false;
+        demote_due_.reset();
         peer_report_ = reported->report;
     } else if (std::holds_alternative<PeerSilent>(event)) {
         contact_ = false;
@@ -61,9 +62,14 @@ void Machine::step(Instant now, const Event& event, std::vector<Effect>& effects
     } else if (std::holds_alternative<PeerAhead>(event)) {
         contact_ = false;  // what it said last holds no more
         peer_report_.reset();
+    } else if (const auto* shown = std::get_if<RegisterShown>(&event)) {
+        note_register(*shown);
+    } else if (std::holds_alternative<WitnessLost>(event)) {
+        witness_reached_ = false;
     }
     Handler handler = Table::kHandlers[static_cast<std::size_t>(phase_)][event.index()];
     (this->*handler)(event);
+    bring_up();
     report_if_changed();
     effects_ = nullptr;
 }
@@ -120,6 +126,7 @@ void Machine::open_now() {
     goal_ = Goal::None;
     stops_together_ = false;
     boot_wait_over_ = false;
+    won_ = false;
     emit(OpenMirror{record_.module_id});
     enter(Phase::Opening);
     wait_for("opening", "The mirror is being mounted.");
@@ -163,7 +170,9 @@ void Machine::opened(const Event& event) {
              "copies are compared.");
     }
     bool ours = !record_.outdated && in_sync_self() && !record_.ceding;
-    if (fact.serving && ours && head().primary == self()) {
+    // What was held for an open exchange stays held: it is not adopted (R3). A join holds nothing.
+    bool settled = !record_.exchange || record_.exchange->decision.cause == Cause::Join;
+    if (fact.serving && ours && settled && head().primary == self()) {
         emit(ResumeMirror{});  // it may have been drained for a stop that nobody remembers
         return promote(head().in_sync.has(peer()), fact.term);
     }
@@ -304,6 +313,8 @@ bool Machine::learn(const Report& report) {
     bool was_member = !record_.chain.empty() && in_sync_self() && !record_.outdated && !abandoned;
     record_.module_id = report.module_id;
     record_.chain = merged(record_.chain, report.chain);
+    // Ours was agreed to, or has lost, or an operator overruled it: then nobody asks for it again.
+    record_.exchange.reset();
     if (!was_member || !in_sync_self()) record_.outdated = true;
     if (record_.outdated) record_.power_lost = false;  // nothing here will be trusted any more
     record_.ceding.reset();
@@ -316,12 +327,14 @@ bool Machine::learn(const Report& report) {
 /// outdated) is the consent; the next report carries it. True if it was recorded.
 bool Machine::consent(const Report& report) {
     if (!report.proposal || record_.chain.empty()) return false;
+    if (record_.exchange) return false;  // busy: it is settled first (R11)
     // Ours stands and the other may have agreed to it already: never two from one parent.
     if (proposal_ && proposal_->parent == report.proposal->parent) return false;
     const Decision& decision = *report.proposal;
     bool child_of_head = decision.parent == head().id && decision.number == head().number.next();
     if (!child_of_head || report.module_id != record_.module_id) return false;
     if (decision.primary != peer() || !decision.in_sync.has(peer())) return false;
+    if (settings_.witness && decision.primary != head().primary) return false;  // the register's
     bool keeps_us = decision.in_sync.has(self());
     if (keeps_us) {
         bool identical = record_.stopped_together == head().id && !record_.outdated &&
@@ -349,6 +362,7 @@ void Machine::enter(Phase phase) {
     deadline_.reset();
     if (phase != Phase::Secondary) swap_wanted_ = false;
     forcing_ = false;
+    sealed_durable_ = false;
 }
 
 void Machine::persist() {
@@ -356,6 +370,7 @@ void Machine::persist() {
 }
 
 void Machine::decide(const Decision& decision, Confirmation confirmation) {
+    if (record_.exchange && record_.exchange->decision.id == decision.id) record_.exchange.reset();
     record_.chain.append({decision, false, confirmation});
     record_.stopped_together = Id128{};
     record_.ceding.reset();
@@ -466,6 +481,10 @@ bool Machine::serving() const {
 }
 
 std::optional<Instant> Machine::next_deadline() const {
+    if (settings_.witness) {
+        if (!serving() || shrink_ == Shrink::None || !demote_due_) return deadline_;
+        return deadline_ ? std::min(*deadline_, *demote_due_) : *demote_due_;
+    }
     if (shrink_ != Shrink::Proposed || phase_ == Phase::Ceding) return deadline_;
     return deadline_ ? std::min(*deadline_, proposal_due_) : proposal_due_;
 }
@@ -474,8 +493,9 @@ bool Machine::overtaken(Epoch newest, const Id128& id) const {
     if (record_.chain.empty() || newest <= head().number) return false;
     bool proposed = proposal_ && proposal_->id == id;
     bool ceded = record_.ceding && record_.ceding->id == id;
+    bool asked = record_.exchange && record_.exchange->decision.id == id;
     bool reported = contact_ && peer_report_ && peer_report_->chain.contains(id);
-    return !proposed && !ceded && !reported;
+    return !proposed && !ceded && !asked && !reported;
 }
 
 bool Machine::peer_required() const {
@@ -526,7 +546,8 @@ Report Machine::make_report() const {
     report.data_ok = marker_valid_ && phase_ != Phase::Stopped && phase_ != Phase::Opening;
     report.term = term_;
     report.attempt = attempt_;
-    report.proposal = proposal_;
+    // With a witness a ceding is cancelled by the register alone (R8).
+    if (!settings_.witness || phase_ != Phase::Ceding) report.proposal = proposal_;
     report.leaving = phase_ == Phase::Leaving;
     if (phase_ == Phase::Together) report.stopping_together = head().id;
     report.keeps_copy = keeps_copy_;

@@ -16,9 +16,8 @@
 // table, phase by event, in machine.cc; every pair has an answer.
 //
 // A change of membership is always: flush if this node becomes the only member (R3), decide (by the
-// peer's consent while it can be asked, else by the policy), Persist, and only then the order that
-// makes the mirror act under it. The register of a witness becomes a third way to decide; it enters
-// at decide() and nowhere else.
+// witness's register if there is a witness, by the peer's consent, else by the policy), Persist,
+// and only then the order that makes the mirror act under it.
 
 namespace ha::cluster {
 
@@ -47,11 +46,16 @@ struct Settings {
     std::array<std::string, 2> names{"node1", "node2"};
     std::string module;
     Policy policy = Policy::Available;
+    /// The register of a witness decides (machine_register.cc); the policy is for pairs without.
+    bool witness = false;
     bool automatic_failover = true;
     std::uint32_t restart_budget = 3;
     std::uint64_t rules = 0;  // Report::rules of this node
     Duration boot_wait = 30s;
     Duration stop_hold = 10s;
+    /// With a witness: a primary whose peer is silent and that has no decision this long after
+    /// PeerSilent gives the module up (demote_after - silent_after).
+    Duration demote_delay = 500ms;
     Duration proposal_bound = 2200ms;  // a peer that is heard and answers no proposal for this long
     Duration shutdown_bound = 60s;     // the application's own stop, when the system goes down
     Duration workers_bound = 10s;      // for workers that are not there while a module is stopped
@@ -111,7 +115,8 @@ class Machine {
     friend struct Table;
 
     enum class Peer : std::uint8_t { Absent, Rebuilding, Joining, Member };
-    enum class Shrink : std::uint8_t { None, Flushing, Proposed };
+    /// Delayed: an earlier exchange has to be settled first.
+    enum class Shrink : std::uint8_t { None, Flushing, Delayed, Proposed };
     enum class Goal : std::uint8_t { None, Swap, Stop, StopTogether, HandOver, Reopen };
 
     // machine.cc
@@ -201,7 +206,6 @@ class Machine {
     void ceding_report(const Event& event);
     void ceding_mirror_failed(const Event& event);
     void ceding_stop(const Event& event);
-    void ceding_silent(const Event& event);
     void together_report(const Event& event);
     void demoting_units_gone(const Event& event);
     void demoting_addresses_dropped(const Event& event);
@@ -214,6 +218,9 @@ class Machine {
     void resume();
     void begin_shrink();
     void settle_shrink(Confirmation confirmation);
+    void apply_shrink();
+    void apply_join();
+    void serve();
     void cede(InSync in_sync, Cause cause);
     void ceded();
     void consider_peer();
@@ -225,6 +232,31 @@ class Machine {
     void demote();
     void give_up();
     void demoted();
+
+    // machine_register.cc
+    void note_register(const RegisterShown& shown);
+    void settle_exchange();
+    void learn_shown();
+    void pursue();
+    void bring_up();
+    void ask(const Decision& decision, const Id128& expected);
+    [[nodiscard]] bool can_ask() const;
+    [[nodiscard]] RegisterStanding stand() const;
+    [[nodiscard]] Registered to_ask(const Decision& decision) const;
+    void waiting_register(const Event& event);
+    void waiting_witness_lost(const Event& event);
+    void secondary_register(const Event& event);
+    void sealing_register(const Event& event);
+    void sealing_witness_lost(const Event& event);
+    void serving_register(const Event& event);
+    void ceding_register(const Event& event);
+    void ceding_silent(const Event& event);
+    void decide_by_witness();
+    [[nodiscard]] bool awaits_consent() const;
+    [[nodiscard]] bool may_agree() const;
+    bool flushed_first();
+    void ask_or_wait(const Decision& decision);
+    void wait_for_witness();
 
     // shared by all
     bool learn(const Report& report);
@@ -300,6 +332,14 @@ class Machine {
     bool first_waits_ = false;  // the first acknowledgement, until the peer has recorded our head
     bool evict_ = false;        // the peer must leave S even if it looks well again
     std::uint64_t rebuilt_attempt_ = 0;
+
+    // the witness
+    bool witness_reached_ = false;
+    std::optional<Registered> shown_;
+    Id128 brought_up_;             // the head that was last asked for as it is
+    bool won_ = false;             // our exchange did, and nothing was made of it yet
+    bool sealed_durable_ = false;  // Sealing: R12 and the flush are done
+    std::optional<Instant> demote_due_;
 
     // while deciding
     std::optional<Decision> proposal_;

@@ -97,7 +97,9 @@ const char* name(const Event& event) {
         "UnitsStopped",
         "UnitsGone",
         "UnitFailed",
-        "PeerAhead"};
+        "PeerAhead",
+        "RegisterShown",
+        "WitnessLost"};
     static_assert(kNames.back() != nullptr, "an event has no name");
     return kNames[event.index()];
 }

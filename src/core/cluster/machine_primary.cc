@@ -25,10 +25,21 @@ void Machine::promote(bool peer_member, Id128 term) {
     shrink_ = Shrink::None;
     evict_ = first_waits_ = false;
     rebuilt_attempt_ = 0;
-    emit(ServeMirror{head().number, head().id, term_, peer_member});
+    won_ = false;
+    serve();
     enter(Phase::Promoting);
     wait_for("starting", "The mirror, the addresses and the application are being started.");
-    if (peer_member && silent_) begin_shrink();
+    if (record_.exchange && record_.exchange->decision.cause == Cause::Join) {
+        peer_ = Peer::Joining;  // of an earlier process: required until it is settled, then out
+        evict_ = true;
+    }
+    if ((peer_member && silent_) || evict_) begin_shrink();
+}
+
+/// Under our head; whom it names counts in R1.
+void Machine::serve() {
+    const bool asked_for = record_.exchange && record_.exchange->decision.in_sync.has(peer());
+    emit(ServeMirror{head().number, head().id, term_, asked_for || head().in_sync.has(peer())});
 }
 
 void Machine::mirror_serving(const Event& event) {
@@ -85,6 +96,7 @@ void Machine::serving_report(const Event& event) {
         return settle_shrink(Confirmation::PeerConsent);
     }
     if (learn(report)) return demote();
+    if (shrink_ == Shrink::Delayed && !record_.exchange) begin_shrink();
     if (first_waits_ && peer_knows()) first_modification(FirstModification{head().id});
     if (phase_ == Phase::Serving && report.swap_wanted && peer_fits())
         return begin_stop(Goal::Swap);
@@ -157,7 +169,11 @@ void Machine::serving_silent(const Event&) {
         return drop_rebuild();
     }
     if (peer_ == Peer::Absent) return;
-    if (shrink_ == Shrink::Proposed) return settle_shrink(Confirmation::Alone);
+    if (settings_.witness) {
+        demote_due_ = now_ + settings_.demote_delay;
+    } else if (shrink_ == Shrink::Proposed) {
+        return settle_shrink(Confirmation::Alone);
+    }
     if (shrink_ == Shrink::None) begin_shrink();
 }
 
@@ -196,12 +212,26 @@ void Machine::join_ready(const Event&) {
     if (!serves) return;
     if (peer_ == Peer::Absent) return emit(StopResync{});  // of a clusterd before this one
     if (peer_ != Peer::Rebuilding) return;
+    if (record_.exchange) {  // nothing else is decided before it is settled (R6)
+        rebuilt_attempt_ = 0;
+        return drop_rebuild();
+    }
     Decision decision = child(InSync::both(), self(), Cause::Join);
-    decide(decision, Confirmation::Alone);
     peer_ = Peer::Joining;
-    emit(ServeMirror{head().number, head().id, term_, true});
-    emit(TellIn{decision});
-    if (silent_) begin_shrink();
+    if (can_ask()) {
+        ask(decision, head().id);
+        return serve();  // the stricter of both outcomes while it is open: it counts in R1
+    }
+    decide(decision, Confirmation::Alone);
+    apply_join();
+}
+
+void Machine::apply_join() {
+    peer_ = Peer::Joining;
+    serve();
+    // Told on the unbroken stream of its resync, or not at all (R5).
+    if (silent_ || evict_ || shrink_ != Shrink::None) return begin_shrink();
+    emit(TellIn{head()});
 }
 
 // ---- shrink (R3, R11)
@@ -222,9 +252,17 @@ void Machine::flushed(const Event& event) {
         if (drains) emit(DrainMirror{});  // resuming ended that too
         return settled();
     }
+    // With a witness: not before an earlier exchange is settled, and not while nobody can answer;
+    // the peer may be back first, and nothing was decided then.
+    const bool nobody = !can_ask() && (silent_ || phase_ == Phase::Ceding);
+    if (settings_.witness && (record_.exchange || nobody)) {
+        shrink_ = Shrink::Delayed;
+        return;
+    }
     proposal_ = child(InSync::only(self()), self(), Cause::Shrink);
     proposal_due_ = now_ + settings_.proposal_bound;
     shrink_ = Shrink::Proposed;
+    if (settings_.witness) return ask(*proposal_, head().id);
     // Never a ceding by silence: the peer may have taken it (R8).
     if (silent_ && phase_ != Phase::Ceding) settle_shrink(Confirmation::Alone);
 }
@@ -232,7 +270,12 @@ void Machine::flushed(const Event& event) {
 /// A peer that is heard and answers no proposal cannot answer for this module (its disk, a control
 /// connection that does not pass): as a silent one.
 void Machine::serving_deadline(const Event&) {
-    if (shrink_ == Shrink::Proposed && now_ >= proposal_due_) {
+    if (demote_due_ && now_ >= *demote_due_ && shrink_ != Shrink::None) {
+        tell("isolated", peer_name() + " and the witness are not reached.");
+        boot_wait_over_ = true;
+        return demote();
+    }
+    if (!settings_.witness && shrink_ == Shrink::Proposed && now_ >= proposal_due_) {
         return settle_shrink(Confirmation::Alone);
     }
     if (!deadline_ || now_ < *deadline_) return;
@@ -250,13 +293,17 @@ void Machine::overtaken_primary(const Event&) {
 
 void Machine::settle_shrink(Confirmation confirmation) {
     HA_ASSERT(proposal_.has_value());
-    Decision decision = *proposal_;
+    decide(*proposal_, confirmation);
+    apply_shrink();
+}
+
+void Machine::apply_shrink() {
     proposal_.reset();
+    demote_due_.reset();
     shrink_ = Shrink::None;
     evict_ = false;
     peer_ = Peer::Absent;
-    decide(decision, confirmation);
-    emit(ServeMirror{head().number, head().id, term_, false});
+    serve();
     settled();
 }
 
@@ -303,7 +350,7 @@ void Machine::serving_as_source(const Event& event) {
     forced.overrides = peer_report_->chain.head().decision.id;
     tell("forced", "An operator chose this node's data; " + peer_name() + "'s is given up.");
     decide(forced, Confirmation::Operator);
-    emit(ServeMirror{head().number, head().id, term_, false});
+    serve();
 }
 
 void Machine::begin_stop(Goal goal) {
@@ -342,6 +389,8 @@ void Machine::withdrawn() {
         evict_ = true;
         return begin_shrink();
     }
+    // Only the register can decide that the peer leads (R11).
+    if (settings_.witness && !can_ask() && goal_ != Goal::StopTogether) fits = false;
     switch (goal_) {
         case Goal::Swap:
         case Goal::HandOver:
@@ -401,6 +450,7 @@ void Machine::ceded() {
     peer_ = Peer::Absent;
     shrink_ = Shrink::None;
     proposal_.reset();
+    demote_due_.reset();
     if (goal_ == Goal::Stop || goal_ == Goal::StopTogether) return close_now();
     if (goal_ == Goal::Reopen) {
         goal_ = Goal::None;
@@ -419,11 +469,6 @@ void Machine::ceding_stop(const Event& event) {
     wanted_again_ = std::get<StopRequested>(event).shutdown;
     goal_ = Goal::Stop;
     if (!contact_) close_now();
-}
-
-/// Whether it took the module it alone knows; the record says that this node gave it.
-void Machine::ceding_silent(const Event&) {
-    if (goal_ == Goal::Stop) close_now();
 }
 
 void Machine::ceding_mirror_failed(const Event&) {
@@ -462,6 +507,7 @@ void Machine::demote() {
 
 void Machine::give_up() {
     shrink_ = Shrink::None;
+    demote_due_.reset();
     proposal_.reset();
     units_gone_ = addresses_gone_ = held_failed_ = false;
     emit(DropAddresses{});

@@ -74,6 +74,13 @@ void Machine::evaluate() {
         as_source();
         if (phase_ != Phase::Waiting) return;
     }
+    if (std::exchange(won_, false) && head().primary == self()) {
+        return promote(head().in_sync.has(peer()), mint_id());
+    }
+    if (record_.exchange) {  // the stricter of both outcomes (R6)
+        if (!record_.chain.empty() && may_agree()) proposal_ = record_.exchange->decision;
+        return wait_for_witness();
+    }
     if (record_.chain.empty()) {
         return block(
             "nobody-knows",
@@ -203,16 +210,27 @@ void Machine::lead() {
                      report.stopped_together == head().id && !record_.power_lost &&
                      !report.power_lost && !report.outdated &&
                      report.activity == Activity::Waiting && report.data_ok &&
-                     head().in_sync == InSync::both() && !report_differs();
+                     head().in_sync == InSync::both() && !report_differs() &&
+                     (!settings_.witness || may_agree());
     InSync members = identical ? InSync::both() : InSync::only(self());
-    if (!identical && !copy_durable_) {
-        // Flush first: the mirror may have ended with writes that only the kernel held.
-        if (!std::exchange(copy_flushing_, true)) flush(false);
-        return wait_for("agreeing", "The copy is being made durable.");
+    if (!identical && !flushed_first()) return;
+    if (settings_.witness) {
+        // R11: only the register makes another node primary.
+        if (!can_ask() && !may_agree()) return wait_for_witness();
+        proposal_ = child(members, self(), Cause::Election);
+        ask(*proposal_, head().id);
     }
     bool standing = proposal_ && proposal_->parent == head().id && proposal_->in_sync == members;
     if (!standing) proposal_ = child(members, self(), Cause::Election);
-    wait_for("agreeing", "Agreeing with " + peer_name() + " that " + self_name() + " leads.");
+    wait_for("agreeing", "Agreeing with " + peer_name() + " that this node leads.");
+}
+
+/// Flush first: the mirror may have ended with writes that only the kernel held.
+bool Machine::flushed_first() {
+    if (copy_durable_) return true;
+    if (!std::exchange(copy_flushing_, true)) flush(false);
+    wait_for("agreeing", "The copy is being made durable.");
+    return false;
 }
 
 // ---- the peer cannot be asked
@@ -229,6 +247,11 @@ void Machine::decide_alone() {
     if (record_.outdated || !in_sync_self()) {
         return block("outdated",
                      "The data on " + self_name() + " is older than " + peer_name() + "'s.");
+    }
+    if (settings_.witness) {
+        const bool ours = head().in_sync == InSync::only(self()) && witness_reached_ &&
+                          stand() == RegisterStanding::Same;
+        return ours ? promote(false, mint_id()) : decide_by_witness();
     }
     if (record_.ceding) {
         return block("ceding", self_name() + " was handing the module over to " + peer_name() +
@@ -256,6 +279,10 @@ void Machine::decide_alone() {
 // ---------------------------------------------------------------------------
 
 void Machine::as_source() {
+    if (record_.exchange) {
+        return refuse("busy",
+                      "The witness has yet to say what became of this node's last decision.");
+    }
     if (record_.chain.empty()) return birth();
     if (contact_ && peer_report_) {
         Activity doing = peer_report_->activity;
@@ -272,12 +299,21 @@ void Machine::birth() {
     if (contact_ && peer_report_ && !peer_report_->chain.empty()) {
         return refuse("already-born", peer_name() + " already has data of this module.");
     }
+    if (settings_.witness && !can_ask()) {
+        return stand() == RegisterStanding::Ahead
+                   ? refuse("already-born", "The witness already knows this module's data.")
+                   : refuse("witness-unreachable", "The witness is not reached.");
+    }
     record_.module_id = mint_id();
     Decision first;
     first.number = Epoch{1};
     first.id = mint_id();
     first.primary = self();
     first.in_sync = InSync::only(self());
+    if (settings_.witness) {
+        record_.outdated = false;
+        return ask(first, Id128{});
+    }
     record_.chain.append({first, false, Confirmation::Birth});
     record_.outdated = false;
     persist();
@@ -305,9 +341,14 @@ void Machine::decide_forced() {
         relation(record_.chain, peer_report_->chain, self()) == Relation::Diverged) {
         forced.overrides = peer_report_->chain.head().decision.id;
     }
+    tell("forced", "An operator made this node's data the module's.");
+    if (witness_reached_ && shown_) {
+        const Id128& shown = shown_->decision.id;
+        if (!record_.chain.contains(shown)) forced.overrides = shown;
+        return ask(forced, shown);
+    }
     record_.outdated = false;
     record_.power_lost = false;
-    tell("forced", "An operator made this node's data the module's.");
     decide(forced, Confirmation::Operator);
     promote(false, mint_id());
 }

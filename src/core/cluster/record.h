@@ -8,6 +8,15 @@
 
 namespace ha::cluster {
 
+/// A decision this node asked the witness for (R6): sent, and its outcome not known. It names the
+/// value it replaces.
+struct Exchange {
+    Id128 expected;  // the decision the register has to show; none: no value yet
+    Decision decision;
+
+    auto operator<=>(const Exchange&) const = default;
+};
+
 /// What a node knows of a module for good. Written whole (Persist) before it is acted upon.
 struct Record {
     Id128 module_id;  // none: unborn here
@@ -16,6 +25,8 @@ struct Record {
     bool outdated = false;
     /// R8(3): this node gave the module away under this decision and neither serves nor shrinks.
     std::optional<Decision> ceding;
+    /// R6: sent to the witness, perhaps, and not settled. Recorded before it is first sent.
+    std::optional<Exchange> exchange;
     /// R13: both copies were identical and durable when both stopped under this decision.
     Id128 stopped_together;
     /// The operator wants the module running on this node.

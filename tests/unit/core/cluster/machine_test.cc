@@ -198,5 +198,121 @@ TEST(Machine, AForcedStartSealsAndFlushesFirst) {
     EXPECT_EQ(machine.record().chain.head().decision.cause, Cause::Forced);
 }
 
+/// A secondary of a pair with a witness whose primary is gone, sealed and flushed.
+class WithWitness : public testing::Test {
+  protected:
+    void SetUp() override {
+        record_.wanted = true;
+        record_.module_id = {1, 1};
+        record_.chain.append(entry(1, InSync::only(Node::First), true));
+        record_.chain.append(entry(2, InSync::both(), true));
+        settings_ = settings_of(Node::Second);
+        settings_.witness = true;
+        machine_.emplace(settings_, record_, Id128{9, 9}, Id128{1, 2});
+        machine_->begin(Instant{}, effects_);
+        machine_->workers_ready(Instant{}, effects_);
+        MirrorOpened opened;
+        opened.marker_valid = opened.following = true;
+        opened.term = {5, 5};
+        step(opened);
+    }
+    void step(const Event& event) {
+        effects_.clear();
+        machine_->step(Instant{}, event, effects_);
+    }
+    RegisterShown shows(const Chain& chain) {
+        return {registered(record_.module_id, chain, settings_.rules)};
+    }
+    void lose_primary() {
+        step(PeerSilent{});
+        step(PeerOverdue{});
+        step(Sealed{Epoch{2}});
+        std::uint64_t token = 0;
+        for (const Effect& effect : effects_) {
+            if (const auto* flush = std::get_if<MakeDurable>(&effect)) token = flush->token;
+        }
+        step(MadeDurable{token});
+    }
+    /// What is asked for, which has to be recorded before.
+    std::optional<Registered> asked() {
+        bool recorded = false;
+        for (const Effect& effect : effects_) {
+            const auto* persist = std::get_if<Persist>(&effect);
+            if (persist != nullptr) recorded = persist->record.exchange.has_value();
+            const auto* ask = std::get_if<AskWitness>(&effect);
+            if (ask == nullptr) continue;
+            EXPECT_TRUE(recorded || machine_->record().exchange.has_value());
+            return ask->value;
+        }
+        return std::nullopt;
+    }
+
+    Settings settings_;
+    Record record_;
+    std::optional<Machine> machine_;
+    std::vector<Effect> effects_;
+};
+
+TEST_F(WithWitness, ATakeoverIsDecidedWhenTheRegisterShowsIt) {
+    step(shows(record_.chain));
+    lose_primary();
+    auto wanted = asked();
+    ASSERT_TRUE(wanted);
+    EXPECT_EQ(count<ServeMirror>(effects_), 0U);
+
+    step(shows(record_.chain));  // it may still arrive: asked again under the same id
+    auto again = asked();
+    ASSERT_TRUE(again);
+    EXPECT_EQ(again->decision, wanted->decision);
+
+    step(RegisterShown{wanted});
+    EXPECT_EQ(count<ServeMirror>(effects_), 1U);
+    EXPECT_EQ(machine_->record().chain.head().confirmation, Confirmation::Register);
+    EXPECT_FALSE(machine_->record().exchange);
+}
+
+TEST_F(WithWitness, WhoeverLosesTheExchangeObeys) {
+    step(shows(record_.chain));
+    lose_primary();
+    ASSERT_TRUE(asked());
+    Chain theirs = record_.chain;
+    theirs.append(entry(3, InSync::only(Node::First), true));
+    step(shows(theirs));
+    EXPECT_EQ(count<ServeMirror>(effects_), 0U);
+    EXPECT_TRUE(machine_->record().outdated);
+    EXPECT_FALSE(machine_->record().exchange);
+    EXPECT_EQ(machine_->phase(), Phase::Waiting);
+}
+
+TEST_F(WithWitness, NobodyTakesOverWhileTheWitnessIsAway) {
+    lose_primary();
+    EXPECT_FALSE(asked());
+    EXPECT_FALSE(machine_->record().exchange) << "nothing was sent, so nothing binds";
+    EXPECT_EQ(machine_->phase(), Phase::Sealing);
+    step(shows(record_.chain));
+    EXPECT_TRUE(asked());
+}
+
+TEST_F(WithWitness, AnOpenExchangeSurvivesARestartAndConsentsToNothing) {
+    step(shows(record_.chain));
+    lose_primary();
+    auto wanted = asked();
+    ASSERT_TRUE(wanted);
+    record_ = machine_->record();
+    machine_.emplace(settings_, record_, Id128{9, 9}, Id128{7, 7});
+    effects_.clear();
+    machine_->begin(Instant{}, effects_);
+    Report peer;
+    peer.module_id = {1, 1};
+    peer.chain = record_.chain;
+    peer.activity = Activity::Serving;
+    peer.proposal = entry(3, InSync::only(Node::First), false).decision;
+    step(PeerReported{peer});
+    EXPECT_EQ(machine_->record().chain.head().decision.number, Epoch{2});
+    step(shows(record_.chain));
+    ASSERT_TRUE(asked());
+    EXPECT_EQ(asked()->decision, wanted->decision);
+}
+
 }  // namespace
 }  // namespace ha::cluster

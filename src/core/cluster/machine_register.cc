@@ -1,0 +1,231 @@
+// The machine and the witness's register (2-safety: R3, R4, R6, R7, R8, R10): one exchange at a
+// time, recorded before it is sent, pursued under the same id until the register shows what became
+// of it.
+
+#include <algorithm>
+#include <utility>
+
+#include "base/assert.h"
+#include "core/cluster/machine.h"
+
+namespace ha::cluster {
+namespace {
+
+bool forced_unheard(const Chain& chain) {
+    const auto& entries = chain.entries();
+    return std::any_of(entries.begin(), entries.end(), [](const ChainEntry& entry) {
+        return entry.decision.cause == Cause::Forced &&
+               entry.confirmation == Confirmation::Operator;
+    });
+}
+
+}  // namespace
+
+/// Before any handler: what is shown settles our exchange, or teaches a decision of the peer's.
+void Machine::note_register(const RegisterShown& event) {
+    witness_reached_ = true;
+    shown_ = event.value;
+    brought_up_ = Id128{};
+    settle_exchange();
+    learn_shown();
+    pursue();
+}
+
+void Machine::settle_exchange() {
+    if (!record_.exchange || !shown_) return;
+    const Exchange asked = *record_.exchange;
+    const Id128& shown = shown_->decision.id;
+    // It may still arrive, now or when the register has been brought up to what it replaces.
+    if (shown == asked.expected || record_.chain.contains(shown)) return;
+    record_.exchange.reset();
+    const bool next = record_.chain.empty() || asked.decision.parent == head().id;
+    if (shown == asked.decision.id && next) {
+        record_.outdated = false;  // it was, if an operator forced this
+        decide(asked.decision, Confirmation::Register);
+        won_ = true;
+        return;
+    }
+    if (record_.chain.empty()) record_.module_id = Id128{};  // the other node's birth won (R10)
+    persist();
+}
+
+/// A decision this node had no part in, and one it is only told of by the register: R2.
+void Machine::learn_shown() {
+    if (stand() != RegisterStanding::Ahead || record_.chain.empty()) return;
+    const Decision& decision = shown_->decision;
+    const bool given = record_.ceding && record_.ceding->id == decision.id;
+    if (given && phase_ == Phase::Ceding) return;  // the peer says so itself, or falls silent
+    const bool child = decision.parent == head().id;
+    if (!child && record_.outdated) return;
+    if (child) record_.chain.append({decision, false, Confirmation::Register});
+    if (!child || !decision.in_sync.has(self())) {
+        record_.outdated = true;
+        record_.power_lost = false;
+    }
+    if (child) record_.ceding.reset();
+    record_.stopped_together = Id128{};
+    persist();
+}
+
+/// Our open exchange is asked for, again.
+void Machine::pursue() {
+    if (!witness_reached_ || !record_.exchange || awaits_consent()) return;
+    const Exchange& asked = *record_.exchange;
+    const bool expected = shown_ ? shown_->decision.id == asked.expected : asked.expected.none();
+    if (expected) emit(AskWitness{asked.expected, to_ask(asked.decision)});
+}
+
+/// A head that was decided by agreement (R11) is the register's value before anything else is. So
+/// is one that goes back to an operator's word given while the witness could not hear it, once both
+/// nodes stand by it: then nobody goes by the value it replaces.
+void Machine::bring_up() {
+    if (!witness_reached_) return;
+    const RegisterStanding now = stand();
+    const bool chosen =
+        now == RegisterStanding::Foreign && shown_->module_id == record_.module_id && contact_ &&
+        peer_report_ && !peer_report_->chain.empty() &&
+        peer_report_->chain.head().decision.id == head().id && forced_unheard(record_.chain);
+    if ((now != RegisterStanding::Behind && !chosen) || brought_up_ == head().id) return;
+    brought_up_ = head().id;
+    emit(AskWitness{shown_->decision.id, to_ask(head())});
+}
+
+/// From now on this node wants this decision and no other, until it is settled: at the register as
+/// soon as that is reached, or by the peer's consent if that may give it (R11).
+void Machine::ask(const Decision& decision, const Id128& expected) {
+    HA_ASSERT(!record_.exchange);
+    record_.exchange = Exchange{expected, decision};
+    persist();
+    pursue();
+}
+
+/// Both copies are identical: the other node keeps its own only if it agrees before it learns.
+bool Machine::awaits_consent() const {
+    const Decision& asked = record_.exchange->decision;
+    return contact_ && asked.cause == Cause::Election && asked.in_sync == InSync::both();
+}
+
+/// The peer may settle our exchange by its consent: it makes nobody else primary and takes no
+/// hand-over back.
+bool Machine::may_agree() const {
+    return head().primary == self() && !record_.ceding;
+}
+
+/// A child of our head may be asked for now.
+bool Machine::can_ask() const {
+    if (!settings_.witness || record_.exchange) return false;
+    return witness_reached_ &&
+           stand() == (record_.chain.empty() ? RegisterStanding::Unborn : RegisterStanding::Same);
+}
+
+/// The register's value, as it was shown last, and what this node knows.
+RegisterStanding Machine::stand() const {
+    const bool overruled = shown_ && !record_.chain.empty() &&
+                           shown_->module_id == record_.module_id &&
+                           shown_->decision.overrides == head().id;
+    return overruled ? RegisterStanding::Ahead : standing(record_.module_id, record_.chain, shown_);
+}
+
+/// What the register is asked to hold for a decision that is our head or asked for as its child.
+Registered Machine::to_ask(const Decision& decision) const {
+    Chain chain = record_.chain;
+    if (chain.empty() || chain.head().decision.id != decision.id) chain.append({decision});
+    return registered(record_.module_id, chain, settings_.rules);
+}
+
+// ---- by phase
+// ------------------------------------------------------------------------------------
+
+void Machine::waiting_register(const Event&) {
+    evaluate();
+}
+
+void Machine::waiting_witness_lost(const Event&) {
+    evaluate();
+}
+
+/// A node without a role and what it may do by the register alone; the peer is not seen, or both
+/// came to the answer that this node leads.
+void Machine::decide_by_witness() {
+    if (!flushed_first()) return;
+    if (!can_ask()) return wait_for_witness();
+    if (record_.power_lost) {
+        tell("loss-accepted", "The system here stopped unclean and " + peer_name() +
+                                  " is not seen; what was written since the last fsync and only " +
+                                  peer_name() + " may still hold is given up.");
+    }
+    ask(child(InSync::only(self()), self(), Cause::Election), head().id);
+    wait_for_witness();
+}
+
+void Machine::ask_or_wait(const Decision& decision) {
+    if (can_ask()) ask(decision, head().id);
+    wait_for_witness();
+}
+
+void Machine::wait_for_witness() {
+    if (!witness_reached_) return block("witness-unreachable", "The witness is not reached.");
+    if (stand() == RegisterStanding::Lost) {
+        return block("register-lost",
+                     "The witness holds nothing of this module: its store was lost or replaced.");
+    }
+    if (stand() == RegisterStanding::Foreign) {
+        return block("register-foreign",
+                     "The witness holds a decision that this node's do not lead to.");
+    }
+    wait_for("witness", "Waiting for the witness to decide.");
+}
+
+void Machine::secondary_register(const Event& event) {
+    if (std::exchange(won_, false)) return promote(head().in_sync.has(peer()), mint_id());
+    if (record_.outdated && phase_ != Phase::Rebuilding) overtaken_secondary(event);
+}
+
+void Machine::sealing_register(const Event&) {
+    if (std::exchange(won_, false)) return promote(head().in_sync.has(peer()), mint_id());
+    if (record_.exchange) return;
+    if (record_.outdated) return enter_waiting();
+    if (sealed_durable_) take_over();
+}
+
+void Machine::sealing_witness_lost(const Event&) {
+    if (sealed_durable_) take_over();
+}
+
+void Machine::serving_register(const Event&) {
+    if (std::exchange(won_, false)) {
+        return head().in_sync == InSync::only(self()) ? apply_shrink() : apply_join();
+    }
+    if (record_.outdated || head().primary != self()) {
+        tell("overtaken", "The witness holds a decision of " + peer_name() + "'s.");
+        return demote();
+    }
+    if (record_.exchange) return;
+    if (shrink_ == Shrink::Delayed) begin_shrink();
+}
+
+/// R8: completed under the same id, or cancelled by a shrink that is seen to win.
+void Machine::ceding_register(const Event& event) {
+    if (std::exchange(won_, false)) return apply_shrink();
+    if (record_.outdated || head().primary != self()) return enter_waiting();
+    const bool taken = shown_ && record_.ceding && shown_->decision.id == record_.ceding->id;
+    if (!taken) return serving_register(event);
+    if (contact_) return;  // its report is on its way
+    record_.chain.append({*record_.ceding, false, Confirmation::Register});
+    record_.outdated = !in_sync_self();
+    record_.ceding.reset();
+    persist();
+    enter_waiting();
+}
+
+void Machine::ceding_silent(const Event& event) {
+    if (goal_ == Goal::Stop) return close_now();  // the record says that this node gave it
+    if (!settings_.witness) return;               // whether it took the module it alone knows
+    const bool taken = shown_ && record_.ceding && shown_->decision.id == record_.ceding->id;
+    if (taken) return ceding_register(event);
+    if (shrink_ != Shrink::None) return;
+    evict_ = true;
+    begin_shrink();
+}
+
+}  // namespace ha::cluster

@@ -1,0 +1,55 @@
+#pragma once
+
+#include <array>
+#include <optional>
+
+#include "core/cluster/events.h"
+#include "network.h"
+
+namespace ha::sim {
+
+class Host;
+class World;
+
+/// The witness: a durable register on a third machine, the ways to it, and each node's client of
+/// it. Frames that a node sent may arrive long after it gave them up, and after it crashed.
+class WitnessModel {
+  public:
+    explicit WitnessModel(World& world) : world_(world) {}
+
+    /// Not every pair has one.
+    void begin();
+    /// The node's clusterd asks; only if the client believes to be connected.
+    void ask(Host& host, const cluster::AskWitness& order);
+    /// The node's clusterd ended, or begins: the client knows nothing.
+    void forget(Node node);
+
+    void power(bool on);
+    void block(Node node) { blocked_[index_of(node)] = true; }
+    void unblock_all() { blocked_ = {}; }
+    [[nodiscard]] const std::optional<cluster::Registered>& value() const { return value_; }
+
+  private:
+    struct Client {
+        bool reached = false;
+        std::uint64_t sent = 0;      // the serial of the last request
+        std::uint64_t answered = 0;  // of the last answer
+        std::uint64_t pending = 0;   // of an exchange that is not answered
+        Time last_answer{};
+        std::optional<cluster::Registered> told;  // clusterd, while it is reached
+    };
+
+    void tick();
+    void request(Host& host, std::optional<cluster::AskWitness> exchange);
+    void answer(Host& host, std::uint64_t serial, bool asked);
+    [[nodiscard]] bool passes(Node node) const { return powered_ && !blocked_[index_of(node)]; }
+
+    World& world_;
+    bool powered_ = true;
+    std::array<bool, 2> blocked_{};
+    std::optional<cluster::Registered> value_;
+    std::optional<cluster::Registered> before_;  // the value it replaced
+    std::array<Client, 2> clients_;
+};
+
+}  // namespace ha::sim
