@@ -1,4 +1,5 @@
 #include "io/clock.h"
+#include "io/log.h"
 #include "replicatord/mirror.h"
 
 // What happens by the clock: background sync, and noticing that acknowledgements do not come. Both
@@ -39,6 +40,12 @@ void Mirror::check_stall(Instant now, Later& later) {
     const bool stalled = now - progress_ >= kMirrorDead || now - durable_progress_ >= kDurableDead;
     if (!stalled || now - stall_told_ < kMirrorDead) return;
     stall_told_ = now;
+    io::log(io::Level::Warning,
+            "Acknowledgements have stalled: the peer " +
+                std::string(sender_.outstanding() ? "does not accept" : "has accepted all") +
+                (sender_.awaits_durable() ? ", something waits to be durable" : "") +
+                (decision_ != allowed_ ? ", the decision is not allowed yet" : "") +
+                (acknowledgements_held_ ? ", acknowledgements are held" : "") + ".");
     later.facts.emplace_back(api::AcknowledgementsStalled{});
 }
 
