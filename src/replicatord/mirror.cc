@@ -110,12 +110,7 @@ void Mirror::leave() noexcept {
 // The operation is encoded and hashed without the lock; what is sent may have begun anew meanwhile,
 // and then the copy has yet to read what this operation did.
 Sequence Mirror::append(Operation operation) {
-    Later later;
     std::unique_lock lock(mutex_);
-    if (decision_ != allowed_ && asked_ != decision_ && mode_ == Mode::Serving) {
-        asked_ = decision_;
-        later.facts.emplace_back(api::FirstModification{decision_});
-    }
     ++appended_;
     const bool sends = sender_.peer() != Peer::Absent;
     const auto epoch = sending_epoch_;
@@ -141,7 +136,6 @@ Sequence Mirror::append(Operation operation) {
     }
     const Sequence sequence{base_ + sender_.last().value};
     lock.unlock();
-    run(std::move(later));
     return sequence;
 }
 
@@ -187,7 +181,14 @@ void Mirror::pump(Later& later) {
     gate_.notify_all();
 }
 
+// Asked for whoever waits, however he came to: his operation may have begun under the decision
+// before, and nobody else may come.
 void Mirror::pump_acknowledgements(Later& later) {
+    const bool somebody = sender_.anyone_waits() || !carried_.empty();
+    if (somebody && mode_ == Mode::Serving && decision_ != allowed_ && asked_ != decision_) {
+        asked_ = decision_;
+        later.facts.emplace_back(api::FirstModification{decision_});
+    }
     if (!may_acknowledge()) return;
     later.complete(std::exchange(carried_, {}), 0);
     later.complete(sender_.take_ready(), 0);

@@ -73,12 +73,6 @@ void Mirror::serve(const api::ServeMirror& order) {
             break_stream("this node serves now");
             change_role(Mode::Serving, later);
         }
-        if (sender_.anyone_waits() || !carried_.empty()) {
-            if (decision_ != allowed_) {
-                asked_ = decision_;
-                later.facts.emplace_back(api::FirstModification{decision_});
-            }
-        }
         pump(later);
     }
     run(std::move(later));

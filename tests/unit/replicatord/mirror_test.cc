@@ -302,6 +302,24 @@ TEST_F(MirrorTest, WhatAResyncHasUndoneIsNotMissedLater) {
     expect_no_failure();
 }
 
+// An operation that began just before a new decision, and nobody else: it hung until the peer
+// counted as dead.
+TEST_F(MirrorTest, WhoBeganUnderTheDecisionBeforeIsNotForgotten) {
+    first->mirror->serve(serving(1, false));
+    const FileId id = create("file");
+    ASSERT_EQ(first->mirror->admit(), 0);
+    replication::Write body{id, 0, {std::byte{'x'}}, false};
+    const auto sequence = first->mirror->append({std::move(body), {}});
+    first->mirror->serve(serving(2, false));
+    std::promise<int> done;
+    first->mirror->when_accepted(sequence, [&](int error) { done.set_value(error); });
+    auto answer = done.get_future();
+    EXPECT_EQ(answer.wait_for(5s), std::future_status::ready);
+    first->mirror->leave();
+    first->mirror->fail_held();
+    EXPECT_EQ(answer.get(), 0);
+}
+
 // The word that it is in may still wait on the target when the stream breaks.
 TEST_F(MirrorTest, ATargetThatIsToldInWhileItReconnectsGoesOn) {
     first->mirror->serve(serving(1, false));
