@@ -147,7 +147,7 @@ std::vector<FrameBuilder> ResyncSource::translate(Operation operation) {
     auto actions = filter_.pass(std::move(operation));
     for (const auto& action : actions) {
         const auto* attach = std::get_if<resync::Attach>(&action.what);
-        if (attach != nullptr && attach->discovered) queue(attach->id);
+        if (attach != nullptr && attach->discovered) queue(attach->id, attach->parent);
     }
     lock.unlock();
     for (auto& action : actions) {

@@ -106,10 +106,10 @@ Result<bool> ResyncSource::step() {
         lock.unlock();
         done = copy_zone(answer);
     } else if (!todo_.empty()) {
-        FileId id = todo_.back();
+        Todo todo = todo_.back();
         todo_.pop_back();
         lock.unlock();
-        done = process(id);
+        done = process(todo);
     } else {
         // From here on every operation is sent as it is; no directory is left that could hide one.
         completed_ = filter_.complete();
@@ -120,8 +120,8 @@ Result<bool> ResyncSource::step() {
     return true;
 }
 
-void ResyncSource::queue(FileId id) {
-    todo_.push_back(id);
+void ResyncSource::queue(FileId id, FileId attached_to) {
+    todo_.push_back({id, attached_to});
     ++counters_.files_found;
     changed_.notify_all();
 }
@@ -175,7 +175,11 @@ void ResyncSource::identify_children(FileId id) {
     }
 }
 
-Result<> ResyncSource::process(FileId id) {
+// What an operation has attached is queued before the record that makes it at the target is sent,
+// and an inode made by the operation itself (a whiteout) is locked by nobody: its directory is.
+Result<> ResyncSource::process(Todo todo) {
+    const FileId id = todo.id;
+    { OrderLocks::Guard sent(locks_, {todo.attached_to}); }
     identify_children(id);
     OrderLocks::Guard guard(locks_, {id});
     auto fd = tree_.open_by_id(id, O_PATH);

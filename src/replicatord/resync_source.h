@@ -70,11 +70,16 @@ class ResyncSource {
     void answered(replication::HashAnswer answer);
 
   private:
+    struct Todo {
+        FileId id;
+        FileId attached_to;  // by an operation, under whose order lock the record is sent
+    };
+
     void run(Sequence begin);
     Result<> walk();
     Result<bool> step();
     Result<> add_roots();
-    Result<> process(FileId id);
+    Result<> process(Todo todo);
     void identify_children(FileId id);
     Result<> list(FileId id, int fd);
     Result<std::vector<replication::CopyEntry>> entries(FileId id, int fd);
@@ -86,7 +91,7 @@ class ResyncSource {
     Result<> finish(FileId id, int fd);
     Result<replication::CopyEntry> describe(FileId id, std::string name);
     Result<replication::CopyRecord> to_record(const resync::Attach& attach);
-    void queue(FileId id);
+    void queue(FileId id, FileId attached_to = {});
     void gone(FileId id);
     void tell_progress();
     Sequence send(const replication::CopyRecord& record);
@@ -101,7 +106,7 @@ class ResyncSource {
     std::mutex mutex_;
     std::condition_variable changed_;
     resync::Filter filter_;
-    std::deque<FileId> todo_;
+    std::deque<Todo> todo_;
     std::deque<replication::HashAnswer> answers_;
     std::size_t requests_ = 0;  // on their way
     bool completed_ = false;
