@@ -58,6 +58,7 @@ Result<std::string> PairingIssuer::plan(config::NodeConfig joiner) {
     if (again_) return *text;
     cluster.nodes.resize(1);
     cluster.nodes.push_back(std::move(joiner));
+    cluster.witness.reset();  // it knows the key of the node before
     auto problems = config::check(cluster);
     if (!problems.empty()) return fail(problems.front().text);
     return render(cluster);

@@ -88,7 +88,10 @@ class Attempt {
 Result<WitnessRecord> enrol_at_witness(const Identity& own, const WitnessEnrolment& enrolment) {
     auto addresses = resolve(enrolment.host);
     if (!addresses) return tl::unexpected(addresses.error());
-    Result<WitnessRecord> outcome = fail("cannot find " + enrolment.host);
+    std::erase_if(*addresses, [](const auto& each) { return each.find(':') != std::string::npos; });
+    Result<WitnessRecord> outcome =
+        fail(enrolment.host + " has no IPv4 address, and others are not supported yet");
+    if (addresses->empty()) return outcome;
     for (const auto& address : *addresses) {
         Attempt attempt(own, enrolment);
         outcome = attempt.make(address);

@@ -18,9 +18,9 @@ struct WitnessEnrolment {
 };
 
 /// Makes both nodes of this pair known to the witness on a host: the part of `hamirrorctl witness
-/// add HOST` that speaks to it. Blocks for at most 10 s for each address of the host. What both
-/// nodes are to record, with the address that answered; or one sentence why nothing was done. May
-/// be repeated by either node: the witness answers a pair it knows whatever the token's state.
+/// add HOST` that speaks to it. Blocks for at most 10 s for each IPv4 address of the host. What
+/// both nodes are to record, with the address that answered; or one sentence why nothing was done.
+/// May be repeated by either node: the witness answers a pair it knows whatever the token's state.
 Result<WitnessRecord> enrol_at_witness(const Identity& own, const WitnessEnrolment& enrolment);
 
 }  // namespace ha::io

@@ -25,6 +25,28 @@ void read_node(YamlReader& reader, const Node& node, Where where, config::NodeCo
           [&](const Node& n, Where w) { reader.texts(n, w, "addresses", out.addresses); }, true}});
 }
 
+void read_store(YamlReader& reader, const Node& node, Where where, Id128& out) {
+    std::string word;
+    reader.text(node, where, word);
+    if (!node.IsScalar()) return;
+    if (auto parsed = Id128::parse(word)) {
+        out = *parsed;
+        return;
+    }
+    reader.problem(node, "expected 32 lower-case hexadecimal digits for " + where + "; found \"" +
+                             word + "\"");
+}
+
+void read_witness(YamlReader& reader, const Node& node, Where where, config::WitnessConfig& out) {
+    reader.map(
+        node, where, "a witness",
+        {{"addresses",
+          [&](const Node& n, Where w) { reader.texts(n, w, "addresses", out.addresses); }, true},
+         {"port", [&](const Node& n, Where w) { reader.port(n, w, out.port); }},
+         {"key", [&](const Node& n, Where w) { reader.text(n, w, out.key); }, true},
+         {"store", [&](const Node& n, Where w) { read_store(reader, n, w, out.store); }, true}});
+}
+
 void read_cluster(YamlReader& reader, const Node& root, config::ClusterConfig& out) {
     auto nodes = [&](const Node& n, Where w) {
         reader.list(n, w, "nodes", [&](const Node& each, Where place) {
@@ -32,8 +54,12 @@ void read_cluster(YamlReader& reader, const Node& root, config::ClusterConfig& o
         });
     };
     auto control = [&](const Node& n, Where w) { reader.port(n, w, out.control_port); };
-    reader.map(root, "", "a cluster", {{"nodes", nodes, true}, {"control_port", control}},
-               {"witness", "links", "networks", "ping_targets"});
+    auto witness = [&](const Node& n, Where w) {
+        read_witness(reader, n, w, out.witness.emplace());
+    };
+    reader.map(root, "", "a cluster",
+               {{"nodes", nodes, true}, {"control_port", control}, {"witness", witness}},
+               {"links", "networks", "ping_targets"});
 }
 
 void read_directory(YamlReader& reader, const Node& node, Where where,
@@ -150,6 +176,17 @@ Parsed<config::ClusterConfig> parse_cluster(std::string_view text, const std::st
     YamlReader reader(file);
     config::ClusterConfig out;
     if (auto root = reader.load(text)) read_cluster(reader, *root, out);
+    if (!reader.has_problems()) add_new(reader, false, config::check(out));
+    return finish(reader, std::move(out));
+}
+
+Parsed<config::WitnessConfig> parse_witness(std::string_view text, const std::string& file) {
+    if (text.size() > kMaxWitnessText) {
+        return {std::nullopt, {FileProblem{file, 0, 0, "it is longer than 4 KiB"}}};
+    }
+    YamlReader reader(file);
+    config::WitnessConfig out;
+    if (auto root = reader.load(text)) read_witness(reader, *root, "", out);
     if (!reader.has_problems()) add_new(reader, false, config::check(out));
     return finish(reader, std::move(out));
 }

@@ -43,6 +43,9 @@ struct Parsed {
 /// `file` is the name for messages. Checks everything core/config's check() does. One node alone
 /// is accepted: the cluster is not paired yet.
 Parsed<config::ClusterConfig> parse_cluster(std::string_view text, const std::string& file);
+/// The section `witness` alone, as the control protocol and the bus carry it.
+inline constexpr std::size_t kMaxWitnessText = 4096;
+Parsed<config::WitnessConfig> parse_witness(std::string_view text, const std::string& file);
 /// With `others`: check_against() too. With `system`: what it finds, too (check_system()); it may
 /// be given a half-read module, and what it says of fields that were not read well is left out.
 using ModuleCheck = std::function<std::vector<config::Problem>(const config::ModuleConfig&)>;
@@ -60,6 +63,7 @@ Parsed<std::vector<config::ModuleConfig>> load_modules(const std::string& direct
 
 /// The effective configuration, defaults written out; parses back to the same.
 std::string render(const config::ClusterConfig& cluster);
+std::string render(const config::WitnessConfig& witness);
 std::string render(const config::ModuleConfig& module);
 
 /// The text with "port: PORT" added at its end. Error: the result does not say so (the text is not

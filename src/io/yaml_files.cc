@@ -15,6 +15,15 @@ void emit_list(YAML::Emitter& out, const std::vector<std::string>& list) {
     out << YAML::EndSeq;
 }
 
+void emit_witness(YAML::Emitter& out, const config::WitnessConfig& witness) {
+    out << YAML::BeginMap << YAML::Key << "addresses" << YAML::Value;
+    emit_list(out, witness.addresses);
+    out << YAML::Key << "port" << YAML::Value << witness.port;
+    out << YAML::Key << "key" << YAML::Value << YAML::DoubleQuoted << witness.key;
+    out << YAML::Key << "store" << YAML::Value << YAML::DoubleQuoted << witness.store.text();
+    out << YAML::EndMap;
+}
+
 void emit_timing(YAML::Emitter& out, const config::Timing& timing) {
     out << YAML::Key << "timing" << YAML::Value << YAML::BeginMap;
     for (const auto& [name, value] : {std::pair{"heartbeat", timing.heartbeat},
@@ -59,7 +68,17 @@ std::string render(const config::ClusterConfig& cluster) {
         out << YAML::EndMap;
     }
     out << YAML::EndSeq << YAML::Key << "control_port" << YAML::Value << cluster.control_port;
+    if (cluster.witness) {
+        out << YAML::Key << "witness" << YAML::Value;
+        emit_witness(out, *cluster.witness);
+    }
     out << YAML::EndMap;
+    return std::string(out.c_str()) + "\n";
+}
+
+std::string render(const config::WitnessConfig& witness) {
+    YAML::Emitter out;
+    emit_witness(out, witness);
     return std::string(out.c_str()) + "\n";
 }
 

@@ -14,18 +14,19 @@ std::string index(const char* list, std::size_t i) {
     return std::string(list) + "[" + std::to_string(i) + "]";
 }
 
-void check_address(const std::string& text, const std::string& where, std::vector<Problem>& out) {
+/// `unreachable` is the advice for an address that no other machine reaches.
+void check_address(const std::string& text, const std::string& where, const char* of_whom,
+                   const char* unreachable, std::vector<Problem>& out) {
     if (text.find(':') != std::string::npos) {
-        out.push_back(
-            {where, "IPv6 addresses of nodes are not supported yet; give an IPv4 address"});
+        out.push_back({where, std::string("IPv6 addresses of ") + of_whom +
+                                  " are not supported yet; give an IPv4 address"});
         return;
     }
     auto address = parse_ipv4(text);
     if (!address) {
         out.push_back({where, quoted(text) + " is not an IPv4 address such as 192.0.2.1"});
     } else if ((*address)[0] == 0 || (*address)[0] == 127 || (*address)[0] >= 224) {
-        out.push_back({where, text + " cannot be reached from the peer; give an address of a "
-                                     "network both nodes are on"});
+        out.push_back({where, text + " cannot be reached from " + unreachable});
     }
 }
 
@@ -39,7 +40,8 @@ void check_node(const NodeConfig& node, const std::string& where, std::vector<Pr
         out.push_back({where + ".addresses", "give one address for each network, 1 to 4 of them"});
     }
     for (std::size_t i = 0; i < node.addresses.size(); ++i) {
-        check_address(node.addresses[i], where + index(".addresses", i), out);
+        check_address(node.addresses[i], where + index(".addresses", i), "nodes",
+                      "the peer; give an address of a network both nodes are on", out);
     }
 }
 
@@ -69,7 +71,56 @@ void check_unique_addresses(const ClusterConfig& cluster, std::vector<Problem>& 
     }
 }
 
+bool is_key(const std::string& text) {
+    return text.size() == 64 && text.find_first_not_of("0123456789abcdef") == std::string::npos;
+}
+
+/// A witness on a node of the pair would be lost together with it.
+void check_witness_of(const ClusterConfig& cluster, std::vector<Problem>& out) {
+    const auto& addresses = cluster.witness->addresses;
+    for (std::size_t i = 0; i < addresses.size(); ++i) {
+        for (const auto& node : cluster.nodes) {
+            if (std::find(node.addresses.begin(), node.addresses.end(), addresses[i]) ==
+                node.addresses.end()) {
+                continue;
+            }
+            out.push_back(
+                {index("witness.addresses", i), addresses[i] + " is the address of " + node.name +
+                                                    "; a witness needs a machine of its own"});
+        }
+    }
+}
+
 }  // namespace
+
+std::vector<Problem> check(const WitnessConfig& witness) {
+    std::vector<Problem> out;
+    const auto& addresses = witness.addresses;
+    if (addresses.empty() || addresses.size() > 4) {
+        out.push_back({"addresses", "give 1 to 4 addresses of the witness"});
+        return out;
+    }
+    for (std::size_t i = 0; i < addresses.size(); ++i) {
+        check_address(addresses[i], index("addresses", i), "witnesses",
+                      "both nodes; give an address of the witness's machine", out);
+        auto here = addresses.begin() + static_cast<std::ptrdiff_t>(i);
+        if (std::find(addresses.begin(), here, *here) != here) {
+            out.push_back({index("addresses", i), "address " + *here + " appears twice"});
+        }
+    }
+    if (witness.port == 0) out.push_back({"port", "port 0 is not between 1 and 65535"});
+    if (!is_key(witness.key)) {
+        out.push_back({"key",
+                       "the witness's key is not 64 lower-case hexadecimal digits; `hamirrorctl "
+                       "witness add` writes it"});
+    }
+    if (witness.store.none()) {
+        out.push_back({"store",
+                       "the store's identifier is zero, which is none; `hamirrorctl witness add` "
+                       "writes it"});
+    }
+    return out;
+}
 
 std::vector<Problem> check(const ClusterConfig& cluster) {
     std::vector<Problem> out;
@@ -85,6 +136,12 @@ std::vector<Problem> check(const ClusterConfig& cluster) {
     if (cluster.control_port < 1024) {
         out.push_back({"control_port", "port " + std::to_string(cluster.control_port) +
                                            " is not between 1024 and 65535"});
+    }
+    if (cluster.witness) {
+        for (auto& problem : check(*cluster.witness)) {
+            out.push_back({"witness." + problem.where, std::move(problem.text)});
+        }
+        check_witness_of(cluster, out);
     }
     return out;
 }

@@ -2,9 +2,11 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "base/id128.h"
 #include "base/time.h"
 
 // What cluster.yaml and modules/NAME.yaml say, and which of it makes no sense. Plain structs and
@@ -18,11 +20,24 @@ struct NodeConfig {
     std::vector<std::string> addresses;  // one per network, IPv4
 };
 
+/// A machine with hamirror-witness that knows both nodes' keys. Not among the rules of rules.h: how
+/// a change of it comes into force is 2-safety R14.
+struct WitnessConfig {
+    std::vector<std::string> addresses;  // IPv4
+    std::uint16_t port = 7401;
+    std::string key;  // fingerprint of its public key, 64 hexadecimal digits
+    Id128 store;      // this pair's, at that witness
+
+    bool operator==(const WitnessConfig&) const = default;
+};
+
 struct ClusterConfig {
     /// Two in the same order on both nodes; one between `cluster init` and `cluster pair`.
     std::vector<NodeConfig> nodes;
     /// TCP for control, UDP for heartbeats.
     std::uint16_t control_port = 7400;
+    /// Written by `hamirrorctl witness add`.
+    std::optional<WitnessConfig> witness = std::nullopt;
 };
 
 /// On one pair. A heartbeat names them all.
@@ -79,6 +94,8 @@ struct Problem {
 
 /// What is wrong within one file. Empty: nothing.
 std::vector<Problem> check(const ClusterConfig& cluster);
+/// What is wrong with it whatever the nodes are.
+std::vector<Problem> check(const WitnessConfig& witness);
 std::vector<Problem> check(const ModuleConfig& module, const ClusterConfig& cluster);
 
 /// What collides with the other modules. An entry of `others` of the same name is skipped.

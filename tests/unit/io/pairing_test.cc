@@ -10,6 +10,7 @@
 
 #include "io/clock.h"
 #include "io/pairing_wire.h"
+#include "io/text_file.h"
 
 namespace ha::io {
 namespace {
@@ -107,6 +108,16 @@ TEST_F(Pairing, ARepeatedPairingOfTheSameTwoIsNoError) {
     EXPECT_EQ(renamed.error().text,
               "the other node knows this one under another name or other addresses; give the same "
               "--name and --address as the first time");
+}
+
+TEST_F(Pairing, ANewPairHasNoWitnessYet) {
+    config::ClusterConfig before{{self_one_}, 7400};
+    before.witness = config::WitnessConfig{{"10.0.9.9"}, 7401, std::string(64, 'a'), Id128{1, 2}};
+    ASSERT_TRUE(write_text_durable(one_.cluster_file(), render(before), 0644));
+    ASSERT_TRUE(pair(two_, token_, self_two_));
+    auto cluster = parse_cluster(read_config_text(two_.cluster_file()).value(), "cluster.yaml");
+    ASSERT_TRUE(cluster.value) << cluster.messages();
+    EXPECT_FALSE(cluster.value->witness);
 }
 
 TEST_F(Pairing, AThirdNodeIsRefused) {

@@ -70,6 +70,43 @@ TEST(YamlConfig, TheClusterIsRenderedBack) {
     EXPECT_EQ(render(*again.value), text);
 }
 
+std::string with_witness(const std::string& section) {
+    return kCluster + std::string("witness: ") + section + "\n";
+}
+
+std::string key_text() {
+    return std::string(63, '0') + "f";
+}
+
+std::string store_text() {
+    return std::string(31, '0') + "a";
+}
+
+TEST(YamlConfig, AWitnessIsReadAndRenderedBack) {
+    auto parsed = parse_cluster(with_witness("{addresses: [10.0.9.9, 10.0.8.9], port: 7500, key: " +
+                                             key_text() + ", store: " + store_text() + "}"),
+                                "cluster.yaml");
+    ASSERT_TRUE(parsed.value) << parsed.messages();
+    const config::WitnessConfig expected{{"10.0.9.9", "10.0.8.9"}, 7500, key_text(), Id128{0, 10}};
+    EXPECT_EQ(parsed.value->witness, expected);
+    auto text = render(*parsed.value);
+    auto again = parse_cluster(text, "rendered");
+    ASSERT_TRUE(again.value) << text << again.messages();
+    EXPECT_EQ(again.value->witness, expected);
+    EXPECT_EQ(render(*again.value), text);
+
+    auto section = parse_witness(render(expected), "witness");
+    ASSERT_TRUE(section.value) << section.messages();
+    EXPECT_EQ(*section.value, expected);
+
+    EXPECT_FALSE(cluster().witness);
+    EXPECT_EQ(render(cluster()).find("witness"), std::string::npos);
+    auto short_one = parse_witness(
+        "{addresses: [10.0.9.9], key: " + key_text() + ", store: " + store_text() + "}", "F");
+    ASSERT_TRUE(short_one.value) << short_one.messages();
+    EXPECT_EQ(short_one.value->port, 7401);
+}
+
 TEST(YamlConfig, DefaultsAreTheDocumentedOnes) {
     auto parsed = parse_module("module: m\nreplicate: [{path: /data}]\n", "m.yaml", cluster());
     ASSERT_TRUE(parsed.value) << parsed.messages();
@@ -238,8 +275,8 @@ TEST(YamlConfig, WhatIsNoClusterIsNamedWithItsPlace) {
     expect_all(
         {
             {"nodes: []\n", "F:1:8: a cluster has two nodes; found 0\n"},
-            {"nodes: [{name: none, addresses: [10.0.0.1]}]\nwitness: x\n",
-             "F:2:1: \"witness\" is not supported yet; remove it\n"},
+            {"nodes: [{name: none, addresses: [10.0.0.1]}]\nlinks: x\n",
+             "F:2:1: \"links\" is not supported yet; remove it\n"},
             {"nodes: [{name: none, addresses: [10.0.0.1]}]\n",
              "F:1:16: \"none\" is no name for a node; use up to 63 letters, digits, '.' and '-', "
              "and not \"none\"\n"},
@@ -257,6 +294,48 @@ TEST(YamlConfig, WhatIsNoClusterIsNamedWithItsPlace) {
              "F:2:15: port 80 is not between 1024 and 65535\n"},
         },
         true);
+}
+
+TEST(YamlConfig, WhatIsNoWitnessIsNamedWithItsPlace) {
+    const std::string rest = ", key: " + key_text() + ", store: " + store_text() + "}";
+    expect_all(
+        {
+            {with_witness("10.0.9.9"),
+             "F:4:10: expected a witness (a map of keys); found a single value\n"},
+            {with_witness("{addresses: [10.0.9.9]}"),
+             "F:4:10: key \"key\" is missing in a witness\n"
+             "F:4:10: key \"store\" is missing in a witness\n"},
+            {with_witness("{addresses: 10.0.9.9" + rest),
+             "F:4:22: expected a list of addresses; found a single value\n"},
+            {with_witness("{adresses: [10.0.9.9]" + rest),
+             "F:4:10: key \"addresses\" is missing in a witness\n"
+             "F:4:11: unknown key \"adresses\" in a witness; did you mean \"addresses\"?\n"},
+            {with_witness("{addresses: [10.0.1.2]" + rest),
+             "F:4:23: 10.0.1.2 is the address of node2; a witness needs a machine of its own\n"},
+            {with_witness("{addresses: []" + rest),
+             "F:4:22: give 1 to 4 addresses of the witness\n"},
+            {with_witness("{addresses: [10.0.9.9], port: 0" + rest),
+             "F:4:40: expected a port (1024 to 65535) for witness.port; found \"0\"\n"},
+            {with_witness("{addresses: [10.0.9.9], key: abc, store: " + store_text() + "}"),
+             "F:4:39: the witness's key is not 64 lower-case hexadecimal digits; `hamirrorctl "
+             "witness add` writes it\n"},
+            {with_witness("{addresses: [10.0.9.9], store: 7, key: " + key_text() + "}"),
+             "F:4:41: expected 32 lower-case hexadecimal digits for witness.store; found \"7\"\n"},
+            {with_witness("{addresses: [10.0.9.9], store: " + std::string(32, '0') +
+                          ", key: " + key_text() + "}"),
+             "F:4:41: the store's identifier is zero, which is none; `hamirrorctl witness add` "
+             "writes it\n"},
+        },
+        true);
+    expect_all({{with("witness: none"), "F:3:1: \"witness\" is not supported yet; remove it\n"}},
+               false);
+}
+
+TEST(YamlConfig, ASectionFromOutsideIsBounded) {
+    EXPECT_EQ(parse_witness("", "W").messages(), "W: the file is empty\n");
+    EXPECT_EQ(parse_witness(std::string(kMaxWitnessText + 1, ' '), "W").messages(),
+              "W: it is longer than 4 KiB\n");
+    EXPECT_FALSE(parse_witness(std::string(kMaxWitnessText, '['), "W").value);
 }
 
 TEST(YamlConfig, CollisionsWithOtherModulesAreNamed) {
