@@ -89,6 +89,8 @@ inline constexpr MessageId kRestartBudgetSpent{"d54fdec2524c4ac7bbff59bd5f44c078
 inline constexpr MessageId kWorkerGone{"50002791c1a946d1b48539e480ffefd8"};
 /// A worker daemon's connection was refused or broke the protocol.
 inline constexpr MessageId kWorkerRefused{"5292a7b3393d4d2592084fe2c76a7f72"};
+/// cluster.yaml of this node names another witness now, or none.
+inline constexpr MessageId kWitnessChanged{"4a9b09ebe0404211b72fd94a8c49a65b"};
 /// A pair of nodes and this witness know each other's keys now.
 inline constexpr MessageId kWitnessPaired{"959cd11f5fdf4a45a9630d1ce1ac77a5"};
 /// Somebody tried to pair with the witness and was refused.
@@ -139,6 +141,7 @@ inline constexpr std::array kAll{kDaemonStarted,
                                  kRestartBudgetSpent,
                                  kWorkerGone,
                                  kWorkerRefused,
+                                 kWitnessChanged,
                                  kWitnessPaired,
                                  kWitnessPairingRefused,
                                  kRegisterDamaged,

@@ -7,6 +7,7 @@
 #include "api/bus.h"
 #include "clusterd/status_json.h"
 #include "io/clock.h"
+#include "io/yaml_config.h"
 
 namespace ha::clusterd {
 namespace {
@@ -95,6 +96,26 @@ struct BusFaceVtable {
         return 1;
     }
 
+    static int set_witness(sd_bus_message* call, void* object, sd_bus_error* error) noexcept {
+        auto* face = static_cast<BusObject*>(object)->face;
+        const char* yaml = nullptr;
+        int code = sd_bus_message_read(call, "s", &yaml);
+        if (code < 0) return code;
+        if (code = refuse(face, call, error); code < 0) return code;
+        auto done = answer(call, true);
+        std::optional<config::WitnessConfig> witness;
+        if (*yaml != '\0') {
+            auto parsed = io::parse_witness(yaml, "witness");
+            if (!parsed.value) {
+                done(tl::unexpected(CommandError{"Invalid", parsed.messages()}));
+                return 1;
+            }
+            witness = *parsed.value;
+        }
+        face->commands_->set_witness(std::move(witness), std::move(done));
+        return 1;
+    }
+
     static int start(sd_bus_message* call, void* object, sd_bus_error* error) noexcept {
         return order(call, object, error, true,
                      [](Commands& commands, const std::string& module, bool as_source, Done done) {
@@ -158,6 +179,9 @@ const std::array kClusterVtable{
     sd_bus_vtable SD_BUS_METHOD_WITH_ARGS(
         "Apply", SD_BUS_ARGS("s", yaml, "s", file_name, "b", dry_run, "b", without_peer),
         SD_BUS_RESULT("s", plan), BusFaceVtable::apply, kOwnCheck),
+    sd_bus_vtable SD_BUS_METHOD_WITH_ARGS("SetWitness", SD_BUS_ARGS("s", yaml),
+                                          SD_BUS_RESULT("s", outcome), BusFaceVtable::set_witness,
+                                          kOwnCheck),
     sd_bus_vtable SD_BUS_SIGNAL_WITH_ARGS("Changed", SD_BUS_ARGS("s", json), 0),
     sd_bus_vtable SD_BUS_PROPERTY("Node", "s", BusFaceVtable::get, 0, kEmits),
     sd_bus_vtable SD_BUS_PROPERTY("Peer", "s", BusFaceVtable::get, 0, kEmits),

@@ -19,6 +19,11 @@ std::string joined(const std::vector<std::string>& list) {
     return all.empty() ? "none" : all;
 }
 
+std::string without_last_line_end(std::string text) {
+    if (text.ends_with('\n')) text.pop_back();
+    return text;
+}
+
 std::vector<std::string> paths(const config::ModuleConfig& module) {
     std::vector<std::string> list;
     for (const auto& directory : module.replicate) list.push_back(directory.path);
@@ -181,6 +186,51 @@ void Configurations::adopt(const Candidate& candidate) {
     auto same = [&](const auto& known) { return known.name == candidate.config.name; };
     modules_.erase(std::remove_if(modules_.begin(), modules_.end(), same), modules_.end());
     modules_.push_back(candidate.config);
+}
+
+// ---- the witness
+// ------------------------------------------------------------------------------------
+
+/// The file is read again: what an administrator edited since the start is kept.
+Result<std::string> Configurations::with_witness(
+    const std::optional<config::WitnessConfig>& witness, const std::string& directory) {
+    const std::string file = directory + "/cluster.yaml";
+    auto text = io::read_config_text(file);
+    if (!text) return tl::unexpected(text.error());
+    auto cluster = io::parse_cluster(*text, file);
+    if (!cluster.value) return fail(without_last_line_end(cluster.messages()));
+    cluster.value->witness = witness;
+    std::string problems;
+    for (const auto& problem : config::check(*cluster.value)) problems += problem.text + "\n";
+    if (!problems.empty()) return fail(without_last_line_end(problems));
+    return io::render(*cluster.value);
+}
+
+Result<> Configurations::install_witness(const std::optional<config::WitnessConfig>& witness,
+                                         const std::string& directory) {
+    auto text = with_witness(witness, directory);
+    if (!text) return tl::unexpected(text.error());
+    return io::write_text_durable(directory + "/cluster.yaml", *text, 0644);
+}
+
+void Configurations::adopt_witness(std::optional<config::WitnessConfig> witness) {
+    cluster_.witness = std::move(witness);
+}
+
+std::string Configurations::witness_outcome(const std::optional<config::WitnessConfig>& before,
+                                            const std::optional<config::WitnessConfig>& now,
+                                            const std::string& nodes) {
+    std::string text = now ? "Recorded on " + nodes + ": the witness is " + joined(now->addresses) +
+                                 ", port " + std::to_string(now->port) + ".\n"
+                           : "Recorded on " + nodes + ": there is no witness.\n";
+    if (!before || (now && before->key == now->key && before->store == now->store)) return text;
+    return text + "The one before, " + joined(before->addresses) +
+           ", still keeps this pair's registers. To remove them, there:\n"
+           "    systemctl stop ha-witness\n"
+           "    hamirror-witness remove " +
+           before->store.text() +
+           "\n"
+           "    systemctl start ha-witness\n";
 }
 
 }  // namespace ha::clusterd

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -55,6 +56,21 @@ class Configurations {
     static Result<> install(const Candidate& candidate, const std::string& directory);
     /// After install(): it is among modules() now.
     void adopt(const Candidate& candidate);
+
+    /// The text of DIRECTORY/cluster.yaml with this witness, or none, and nothing else changed but
+    /// the form: comments are lost, as in pairing. Error: all that is wrong with it. Blocks.
+    static Result<std::string> with_witness(const std::optional<config::WitnessConfig>& witness,
+                                            const std::string& directory);
+    /// That, durably. Blocks.
+    static Result<> install_witness(const std::optional<config::WitnessConfig>& witness,
+                                    const std::string& directory);
+    /// After install_witness(): it is cluster()'s now.
+    void adopt_witness(std::optional<config::WitnessConfig> witness);
+    /// For after install_witness() on both nodes: what was done, and what is left at the witness
+    /// before. A line each.
+    static std::string witness_outcome(const std::optional<config::WitnessConfig>& before,
+                                       const std::optional<config::WitnessConfig>& now,
+                                       const std::string& nodes);
 
   private:
     std::string directory_;

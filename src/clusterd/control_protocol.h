@@ -37,7 +37,8 @@ struct ControlRequest {
     enum class Verb : std::uint8_t {
         CheckModule,    // text: the module's YAML, name: its file; nothing is changed
         InstallModule,  // the same, checked again and installed
-        Stop            // name: the module; stop it here too (stop --all)
+        Stop,           // name: the module; stop it here too (stop --all)
+        SetWitness      // text: the YAML of the witness, empty for none; recorded
     };
     std::uint64_t id = 0;
     Verb verb = Verb::CheckModule;

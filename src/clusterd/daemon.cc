@@ -269,6 +269,9 @@ ClusterView Daemon::view() const {
     shown.node = shown.nodes[mine];
     shown.paired = peer_.has_value();
     shown.control_connected = link_ && link_->up();
+    if (const auto& witness = configurations_.cluster().witness) {
+        shown.witness = WitnessView{witness->addresses, witness->port};
+    }
     if (nodes.size() == 2) {
         for (std::size_t i = 0; i < nodes[mine].addresses.size(); ++i) {
             bool heard = i < network_up_.size() && network_up_[i];

@@ -41,6 +41,7 @@ class Daemon final : public Commands {
     void swap(const std::string& module, Done done) override;
     void apply(const std::string& yaml, const std::string& file_name, bool dry_run,
                bool without_peer, Done done) override;
+    void set_witness(std::optional<config::WitnessConfig> witness, Done done) override;
 
   private:
     struct Worker {
@@ -103,6 +104,16 @@ class Daemon final : public Commands {
     void reply(std::uint64_t id, const Result<>& result, const char* code);
     void refuse(std::uint64_t id, const CommandError& why);
 
+    // daemon_witness.cc
+    [[nodiscard]] std::optional<CommandError> witness_obstacle() const;
+    void ask_for_witness(const std::optional<config::WitnessConfig>& witness, const Done& done);
+    void peer_has_witness(const std::optional<config::WitnessConfig>& witness, const Done& done);
+    void record_witness(const std::optional<config::WitnessConfig>& witness,
+                        std::function<void(Result<>)> done);
+    /// cluster.yaml of this node names another witness now, durably, or the same once more.
+    void witness_changed();
+    void serve_witness(const ControlRequest& request);
+
     io::Loop& loop_;
     Configurations configurations_;
     io::Identity identity_;
@@ -120,6 +131,7 @@ class Daemon final : public Commands {
     bool workers_were_ready_ = false;
     WorkersWait workers_wait_;
     std::set<std::string> installing_;  // modules whose new files are being installed
+    bool changing_witness_ = false;     // for us or for the other node
 
     std::unique_ptr<io::TlsListener> listener_;
     std::unique_ptr<PeerLink> link_;

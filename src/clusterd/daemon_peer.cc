@@ -176,6 +176,8 @@ void Daemon::serve_request(const ControlRequest& asked) {
             return serve_check(asked);
         case ControlRequest::Verb::InstallModule:
             return serve_install(asked);
+        case ControlRequest::Verb::SetWitness:
+            return serve_witness(asked);
         case ControlRequest::Verb::Stop: {
             cluster::StopRequested stop;
             stop.all = true;

@@ -3,10 +3,12 @@
 #include <array>
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "base/result.h"
+#include "core/config/config.h"
 
 // What ha-clusterd shows and takes orders for, without a word of D-Bus: bus_face.cc turns it into
 // org.hamirror, daemon.cc implements it. Both nodes' view of everything is in it.
@@ -56,11 +58,17 @@ struct NetworkView {
     bool heard = false;  // heartbeats arrive over it
 };
 
+struct WitnessView {
+    std::vector<std::string> addresses;
+    std::uint16_t port = 0;
+};
+
 struct ClusterView {
     std::string node;  // this one
     std::array<std::string, 2> nodes;
     bool paired = false;
     bool control_connected = false;
+    std::optional<WitnessView> witness;
     std::vector<NetworkView> networks;
     std::vector<ModuleView> modules;
 };
@@ -88,6 +96,9 @@ class Commands {
     /// configuration errors.
     virtual void apply(const std::string& yaml, const std::string& file_name, bool dry_run,
                        bool without_peer, Done done) = 0;
+    /// Records on both nodes, or on neither, who the pair's witness is (nullopt: there is none).
+    /// Result: what was done, as text lines.
+    virtual void set_witness(std::optional<config::WitnessConfig> witness, Done done) = 0;
 };
 
 /// Implemented by bus_face.cc: told after every change of view().

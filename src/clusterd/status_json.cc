@@ -53,9 +53,13 @@ bool is_letter_or_digit(char c) {
 }  // namespace
 
 std::string to_json(const ClusterView& view) {
-    Json json = {{"node", view.node},         {"nodes", view.nodes},
-                 {"paired", view.paired},     {"control_connected", view.control_connected},
-                 {"networks", Json::array()}, {"modules", Json::array()}};
+    Json json = {{"node", view.node},       {"nodes", view.nodes},
+                 {"paired", view.paired},   {"control_connected", view.control_connected},
+                 {"witness", nullptr},      {"networks", Json::array()},
+                 {"modules", Json::array()}};
+    if (view.witness) {
+        json["witness"] = {{"addresses", view.witness->addresses}, {"port", view.witness->port}};
+    }
     for (const auto& network : view.networks) {
         json["networks"].push_back({{"local", network.local_address},
                                     {"peer", network.peer_address},

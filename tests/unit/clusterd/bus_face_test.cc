@@ -10,6 +10,7 @@
 
 #include "api/bus.h"
 #include "io/clock.h"
+#include "io/yaml_config.h"
 #include "unit/clusterd/fake_commands.h"
 
 // The face over a private connection, without a bus daemon. The client is a thread of its own with
@@ -220,6 +221,30 @@ TEST_F(BusFaceTest, OrdersReachTheDaemon) {
     EXPECT_EQ(commands_.orders,
               (std::vector<std::string>{"start web-shop as-source", "stop web-shop",
                                         "swap web-shop", "apply module: x x.yaml without-peer"}));
+}
+
+TEST_F(BusFaceTest, AWitnessIsReadBeforeTheDaemonIsAsked) {
+    BusFace face(loop_, commands_, options());
+    commands_.answer = "done";
+    with_client(face, [&](Client& client) {
+        const auto set = [&](const std::string& yaml) {
+            return client.call(api::bus::kClusterPath, api::bus::kCluster, "SetWitness", "s",
+                               yaml.c_str());
+        };
+        const config::WitnessConfig witness{{"10.0.9.9"}, 7401, std::string(64, 'b'), Id128{0, 1}};
+        EXPECT_EQ(set(io::render(witness)).text, "done");
+        EXPECT_EQ(set("").text, "done");
+        auto wrong = set("addresses: [10.0.9.9]\nkey: x\n");
+        EXPECT_EQ(wrong.error, "org.hamirror.Error.Invalid");
+        EXPECT_EQ(wrong.text, "witness:1:1: key \"store\" is missing in a witness\n");
+        EXPECT_EQ(set(std::string(io::kMaxWitnessText + 1, '#')).error,
+                  "org.hamirror.Error.Invalid");
+        privileged_ = false;
+        EXPECT_EQ(set("").error, api::bus::kAccessDenied);
+        EXPECT_EQ(set("wrong").error, api::bus::kAccessDenied);
+    });
+    EXPECT_EQ(commands_.orders,
+              (std::vector<std::string>{"set-witness 10.0.9.9", "set-witness none"}));
 }
 
 TEST_F(BusFaceTest, RefusalsAreTypedErrors) {

@@ -9,6 +9,7 @@ std::vector<ControlMessage> samples() {
     return {ControlHello{kControlVersion, "node1", Id128{1, 2}},
             ModuleReport{"pg", {std::byte{1}, std::byte{2}}},
             ControlRequest{7, ControlRequest::Verb::InstallModule, "pg.yaml", "module: pg\n"},
+            ControlRequest{8, ControlRequest::Verb::SetWitness, "", "port: 7401\n"},
             ControlReply{7, false, "Refused", "no"}};
 }
 
@@ -37,8 +38,10 @@ TEST(ControlProtocol, UnknownTypesAndVerbsAreRefused) {
     bytes[0] = std::byte{9};
     EXPECT_FALSE(decode_control(bytes));
     bytes = encode(samples()[2]);
-    bytes[9] = std::byte{200};
-    EXPECT_FALSE(decode_control(bytes));
+    for (int verb : {static_cast<int>(ControlRequest::Verb::SetWitness) + 1, 200}) {
+        bytes[9] = static_cast<std::byte>(verb);
+        EXPECT_FALSE(decode_control(bytes));
+    }
 }
 
 }  // namespace

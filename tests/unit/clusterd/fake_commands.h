@@ -62,6 +62,10 @@ class FakeCommands : public Commands {
                          (without_peer ? " without-peer" : ""));
         done(answer);
     }
+    void set_witness(std::optional<config::WitnessConfig> witness, Done done) override {
+        orders.push_back("set-witness " + (witness ? witness->addresses.at(0) : "none"));
+        done(answer);
+    }
 };
 
 }  // namespace ha::clusterd

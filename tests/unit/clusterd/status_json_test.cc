@@ -12,7 +12,7 @@ TEST(StatusJson, IsThisFormatAndNoOther) {
     EXPECT_EQ(
         to_json(commands.view()),
         R"({"node":"node2","nodes":["node1","node2"],"paired":true,"control_connected":false,)"
-        R"("networks":[{"local":"10.0.0.2","peer":"10.0.0.1","heard":true}],)"
+        R"("witness":null,"networks":[{"local":"10.0.0.2","peer":"10.0.0.1","heard":true}],)"
         R"("modules":[{"module":"web-shop","primary":"node1","policy":"available",)"
         R"("policy_text":"","mode":"strict","virtual_ips":["192.0.2.10/24"],)"
         R"("units":["shop.service"],"paths":["/srv/shop"],)"
@@ -23,6 +23,15 @@ TEST(StatusJson, IsThisFormatAndNoOther) {
         R"({"node":"node2","seen":true,"state":"secondary","readiness":"transient",)"
         R"("reason":{"code":"resynchronising","text":"The copy is being compared."},)"
         R"("epoch":6,"in_sync":false,"ever_in_sync":false}]}]})");
+}
+
+TEST(StatusJson, AWitnessIsShownByItsAddresses) {
+    FakeCommands commands;
+    commands.shown.witness = WitnessView{{"203.0.113.5"}, 7401};
+    EXPECT_NE(to_json(commands.view())
+                  .find(R"("control_connected":false,"witness":{"addresses":["203.0.113.5"],)"
+                        R"("port":7401},"networks")"),
+              std::string::npos);
 }
 
 TEST(StatusJson, BytesThatAreNoTextDoNotBreakIt) {
