@@ -11,7 +11,7 @@
 namespace ha::ctl {
 namespace {
 
-// `apply` asks the other node, which may have to be waited for.
+// `apply` and `witness add` ask the other node, which may have to be waited for.
 constexpr std::uint64_t kCallTimeoutUs = 60'000'000;
 
 struct BusError {
@@ -90,16 +90,22 @@ Outcome<> Daemon::order(const std::string& module, const char* member, const cha
                   "There is no module " + module + "; " + known_modules(seen->status) + ".");
 }
 
-Outcome<Seen> Daemon::status() {
-    auto reply = call(api::bus::kClusterPath, api::bus::kCluster, "Status", "");
+/// Of an answer that is one text.
+Outcome<std::string> Daemon::text_of(const Outcome<Message>& reply) {
     if (!reply) return tl::unexpected(reply.error());
-    const char* json = nullptr;
-    if (sd_bus_message_read(reply->get(), "s", &json) < 0) {
+    const char* text = nullptr;
+    if (sd_bus_message_read(reply->get(), "s", &text) < 0) {
         return failed(Exit::Refused, "The cluster daemon's answer cannot be read.");
     }
-    auto parsed = parse_status(json);
+    return text;
+}
+
+Outcome<Seen> Daemon::status() {
+    auto json = text_of(call(api::bus::kClusterPath, api::bus::kCluster, "Status", ""));
+    if (!json) return tl::unexpected(json.error());
+    auto parsed = parse_status(*json);
     if (!parsed) return failed(Exit::Refused, parsed.error().text);
-    return Seen{json, std::move(*parsed)};
+    return Seen{*json, std::move(*parsed)};
 }
 
 Outcome<> Daemon::start(const std::string& module, bool as_source) {
@@ -116,14 +122,14 @@ Outcome<> Daemon::swap(const std::string& module) {
 
 Outcome<std::string> Daemon::apply(const std::string& yaml, const std::string& file_name,
                                    bool dry_run, bool without_peer) {
-    auto reply = call(api::bus::kClusterPath, api::bus::kCluster, "Apply", "ssbb", yaml.c_str(),
-                      file_name.c_str(), static_cast<int>(dry_run), static_cast<int>(without_peer));
-    if (!reply) return tl::unexpected(reply.error());
-    const char* plan = nullptr;
-    if (sd_bus_message_read(reply->get(), "s", &plan) < 0) {
-        return failed(Exit::Refused, "The cluster daemon's answer cannot be read.");
-    }
-    return plan;
+    return text_of(call(api::bus::kClusterPath, api::bus::kCluster, "Apply", "ssbb", yaml.c_str(),
+                        file_name.c_str(), static_cast<int>(dry_run),
+                        static_cast<int>(without_peer)));
+}
+
+Outcome<std::string> Daemon::set_witness(const std::string& yaml) {
+    return text_of(
+        call(api::bus::kClusterPath, api::bus::kCluster, "SetWitness", "s", yaml.c_str()));
 }
 
 }  // namespace ha::ctl

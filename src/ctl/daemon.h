@@ -37,6 +37,9 @@ class Daemon {
     Outcome<std::string> apply(const std::string& yaml, const std::string& file_name, bool dry_run,
                                bool without_peer);
 
+    /// What was done. `yaml`: as io::render() gives it; empty: there is no witness.
+    Outcome<std::string> set_witness(const std::string& yaml);
+
     [[nodiscard]] sd_bus* raw() const { return bus_.get(); }
 
   private:
@@ -48,6 +51,7 @@ class Daemon {
     template <typename... Arguments>
     Outcome<Message> call(const std::string& path, const char* interface, const char* member,
                           const char* types, Arguments... arguments);
+    static Outcome<std::string> text_of(const Outcome<Message>& reply);
     template <typename... Arguments>
     Outcome<> order(const std::string& module, const char* member, const char* types,
                     Arguments... arguments);

@@ -79,10 +79,8 @@ void json_words(CLI::App& app, Options& options) {
     app.add_flag("--json", options.json, "One JSON object, for programs");
 }
 
-void port(CLI::App& app, Options& options, const char* whose) {
-    app.add_option("--port", options.port, whose)
-        ->check(CLI::Range(1, 65535))
-        ->capture_default_str();
+void port(CLI::App& app, int& number, const char* whose) {
+    app.add_option("--port", number, whose)->check(CLI::Range(1, 65535))->capture_default_str();
 }
 
 void node_words(CLI::App& app, Options& options) {
@@ -94,13 +92,18 @@ void node_words(CLI::App& app, Options& options) {
 
 void init_words(CLI::App& app, Options& options) {
     node_words(app, options);
-    port(app, options, "TCP and UDP port of the cluster daemons");
+    port(app, options.port, "TCP and UDP port of the cluster daemons");
 }
 
 void pair_words(CLI::App& app, Options& options) {
     app.add_option("HOST", options.host, "The server where 'cluster init' was run")->required();
     node_words(app, options);
-    port(app, options, "Port of the cluster daemon there");
+    port(app, options.port, "Port of the cluster daemon there");
+}
+
+void witness_words(CLI::App& app, Options& options) {
+    app.add_option("HOST", options.host, "The machine where hamirror-witness runs")->required();
+    port(app, options.witness_port, "TCP port of the witness there");
 }
 
 struct Verb {
@@ -143,8 +146,16 @@ constexpr std::array kClusterVerbs{
          "hamirrorctl cluster pair 192.0.2.1 --address 192.0.2.2\n"
          "hamirrorctl cluster pair node1 --name node2 --address 192.0.2.2 < token",
          pair_words, run_cluster_pair},
-    Verb{"status", "The pair and its networks", "hamirrorctl cluster status", json_words,
-         run_cluster_status}};
+    Verb{"status", "The pair, its networks and its witness", "hamirrorctl cluster status",
+         json_words, run_cluster_status}};
+
+constexpr std::array kWitnessVerbs{
+    Verb{"add", "Make the pair known to a witness and record it on both nodes; asks for the token",
+         "hamirrorctl witness add 203.0.113.5\n"
+         "hamirrorctl witness add witness.example.org --port 7401 < token",
+         witness_words, run_witness_add},
+    Verb{"remove", "The pair has no witness any more", "hamirrorctl witness remove", no_words,
+         run_witness_remove}};
 
 std::string footer(const Verb& verb) {
     std::string text = "Examples:\n";
@@ -177,6 +188,14 @@ bool is_unknown(const char* word, const std::string& before, const Verbs& verbs,
     return true;
 }
 
+bool is_mistyped(int argc, char** argv) {
+    if (argc > 1 && is_unknown(argv[1], "", kVerbs, {"cluster", "witness"})) return true;
+    if (argc < 3) return false;
+    const std::string_view group = argv[1];
+    return (group == "cluster" && is_unknown(argv[2], "cluster ", kClusterVerbs, {})) ||
+           (group == "witness" && is_unknown(argv[2], "witness ", kWitnessVerbs, {}));
+}
+
 int run(const Verb& verb, const Options& options) {
     auto result = verb.run(options);
     if (result) return static_cast<int>(Exit::Done);
@@ -197,13 +216,13 @@ int parse_and_run(int argc, char** argv) {
     auto* cluster = app.add_subcommand("cluster", "Pair the two servers");
     cluster->require_subcommand(1);
     cluster->footer(kExitCodes);
+    auto* witness = app.add_subcommand("witness", "The third machine that keeps the registers");
+    witness->require_subcommand(1);
+    witness->footer(kExitCodes);
     add(app, kVerbs, options, chosen);
     add(*cluster, kClusterVerbs, options, chosen);
-    const bool of_cluster = argc > 2 && std::string_view(argv[1]) == "cluster";
-    if ((argc > 1 && is_unknown(argv[1], "", kVerbs, {"cluster"})) ||
-        (of_cluster && is_unknown(argv[2], "cluster ", kClusterVerbs, {}))) {
-        return static_cast<int>(Exit::Usage);
-    }
+    add(*witness, kWitnessVerbs, options, chosen);
+    if (is_mistyped(argc, argv)) return static_cast<int>(Exit::Usage);
     try {
         app.parse(argc, argv);
     } catch (const CLI::ParseError& error) {

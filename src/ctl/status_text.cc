@@ -197,6 +197,8 @@ std::string cluster_text(const ClusterStatus& status) {
         text += line("network", network.local + " - " + network.peer +
                                     (network.heard ? "" : "  NOT HEARD on it"));
     }
+    const auto& witness = status.witness;
+    text += line("witness", witness ? join(witness->addresses) : "none");
     return text;
 }
 

@@ -13,7 +13,7 @@ namespace ha::ctl {
 std::string status_text(const ClusterStatus& status);
 /// One module with its paths, units and policy.
 std::string module_text(const ModuleStatus& module, const ClusterStatus& status);
-/// The pair and its networks.
+/// The pair, its networks and its witness.
 std::string cluster_text(const ClusterStatus& status);
 
 /// One sentence: does every change survive the loss of one server?

@@ -56,6 +56,11 @@ ClusterStatus cluster_status(const Json& json) {
     status.nodes = json.value("nodes", status.nodes);
     status.paired = json.value("paired", status.paired);
     status.control_connected = json.value("control_connected", status.control_connected);
+    if (const auto witness = json.find("witness"); witness != json.end() && !witness->is_null()) {
+        status.witness.emplace();
+        status.witness->addresses = witness->value("addresses", status.witness->addresses);
+        status.witness->port = witness->value("port", status.witness->port);
+    }
     for (const auto& network : json.value("networks", Json::array())) {
         status.networks.push_back(
             {network.value("local", ""), network.value("peer", ""), network.value("heard", false)});

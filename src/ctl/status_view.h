@@ -2,6 +2,7 @@
 
 #include <array>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -60,11 +61,17 @@ struct NetworkStatus {
     bool heard = false;
 };
 
+struct WitnessStatus {
+    std::vector<std::string> addresses;
+    std::uint16_t port = 0;
+};
+
 struct ClusterStatus {
     std::string node;
     std::vector<std::string> nodes;
     bool paired = false;
     bool control_connected = false;
+    std::optional<WitnessStatus> witness;
     std::vector<NetworkStatus> networks;
     std::vector<ModuleStatus> modules;
 

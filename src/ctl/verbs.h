@@ -30,6 +30,7 @@ struct Options {
     bool follow = false;
     int count = 20;
     int port = 7400;
+    int witness_port = 7401;
 };
 
 Outcome<> run_status(const Options& options);
@@ -42,6 +43,8 @@ Outcome<> run_cluster_init(const Options& options);
 Outcome<> run_cluster_token(const Options& options);
 Outcome<> run_cluster_pair(const Options& options);
 Outcome<> run_cluster_status(const Options& options);
+Outcome<> run_witness_add(const Options& options);
+Outcome<> run_witness_remove(const Options& options);
 Outcome<> run_version(const Options& options);
 
 }  // namespace ha::ctl

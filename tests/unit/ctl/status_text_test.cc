@@ -16,12 +16,27 @@ TEST(StatusText, APairThatIsWell) {
               "This is node1; node2 is connected.\n"
               "  network    10.0.0.1 - 10.0.0.2\n"
               "  network    10.1.0.1 - 10.1.0.2  NOT HEARD on it\n"
+              "  witness    none\n"
               "\n"
               "db: served by node1\n"
               "  safe       yes: every change is on both nodes before it is acknowledged.\n"
               "  node1 (here)        primary   ready     in sync   epoch 3\n"
               "  node2               secondary ready     in sync   epoch 3\n"
               "  addresses  192.0.2.10/24\n");
+}
+
+TEST(StatusText, AWitnessIsShownByItsAddresses) {
+    auto status = cluster(node("node1", "primary", "ready"), node("node2", "secondary", "ready"));
+    status.witness = WitnessStatus{{"203.0.113.5", "203.0.113.6"}, 7401};
+    EXPECT_NE(cluster_text(status).find("  witness    203.0.113.5, 203.0.113.6\n"),
+              std::string::npos);
+    const auto read = parse_status(
+        R"({"node":"a","witness":{"addresses":["203.0.113.5"],"port":7500},"modules":[]})");
+    ASSERT_TRUE(read) << read.error().text;
+    EXPECT_EQ(read->witness->addresses, std::vector<std::string>{"203.0.113.5"});
+    EXPECT_EQ(read->witness->port, 7500);
+    EXPECT_FALSE(parse_status(R"({"node":"a","witness":null})")->witness);
+    EXPECT_FALSE(parse_status(R"({"node":"a"})")->witness);
 }
 
 TEST(StatusText, WhatIsNeededComesWithItsCommand) {

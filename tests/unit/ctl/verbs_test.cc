@@ -211,6 +211,36 @@ TEST_F(Verbs, ARefusalOfABlockedModuleNamesTheCommand) {
               "1 Not now. node1 was primary.\n    hamirrorctl start web-shop on the other node");
 }
 
+TEST_F(Verbs, TheWitnessIsRemovedByTheDaemons) {
+    serve();
+    in_loop([this] { commands_->answer = "Recorded.\n"; });
+    EXPECT_EQ(play(run_witness_remove, {}), "Recorded.\n");
+    in_loop([this] {
+        EXPECT_EQ(commands_->orders, std::vector<std::string>{"set-witness none"});
+        commands_->answer = tl::unexpected(clusterd::CommandError{"Busy", "Try again."});
+    });
+    EXPECT_EQ(play(run_witness_remove, {}), "1 Try again.");
+}
+
+TEST_F(Verbs, NoTokenIsAskedForWhileTheWitnessCannotBeRecorded) {
+    Options options;
+    options.host = "203.0.113.5";
+    if (geteuid() != 0) {
+        EXPECT_EQ(play(run_witness_add, options), "1 Only root may do this: repeat it with sudo.");
+        return;
+    }
+    EXPECT_EQ(play(run_witness_add, options).substr(0, 2), "3 ");
+    serve();
+    EXPECT_EQ(play(run_witness_add, options),
+              "1 node1 is not connected, and both nodes must record the witness. See: hamirrorctl "
+              "cluster status");
+    in_loop([this] {
+        commands_->shown.paired = false;
+        face_->changed();
+    });
+    EXPECT_EQ(play(run_witness_add, options).substr(0, 30), "1 This node is not paired yet,");
+}
+
 TEST_F(Verbs, WaitingOutlivesTheBus) {
     serve();
     std::thread outage([this] {
