@@ -75,8 +75,10 @@ struct FollowMirror {
 };
 
 /// To the primary under S={self}: begin to bring the peer up (R5). Progress: ResyncProgress; end:
-/// JoinReady.
-struct StartResync {};
+/// JoinReady with the token of the last such order; a resync that runs already goes on under it.
+struct StartResync {
+    std::uint64_t token = 0;
+};
 struct StopResync {};
 /// R5's end, to the primary after it recorded the decision: tell the target, on the same stream.
 struct TellIn {
@@ -176,6 +178,7 @@ struct ResyncProgress {
 };
 /// Nothing is pending, every operation goes to the joiner too and waits for it, both sides durable.
 struct JoinReady {
+    std::uint64_t token = 0;
     std::uint64_t files = 0;
     std::uint64_t bytes_examined = 0;
     std::uint64_t bytes_sent = 0;

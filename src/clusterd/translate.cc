@@ -50,7 +50,9 @@ struct ToOrder {
     Answer operator()(const cluster::FollowMirror& e) const {
         return mirror(api::FollowMirror{module_id, e.epoch, e.term, e.resync});
     }
-    Answer operator()(const cluster::StartResync&) const { return mirror(api::StartResync{}); }
+    Answer operator()(const cluster::StartResync& e) const {
+        return mirror(api::StartResync{e.token});
+    }
     Answer operator()(const cluster::StopResync&) const { return mirror(api::StopResync{}); }
     Answer operator()(const cluster::TellIn& e) const {
         return mirror(
@@ -120,7 +122,7 @@ struct ToEvent {
     Answer operator()(const api::PeerCopyFailed& f) const {
         return cluster::PeerCopyFailed{f.text};
     }
-    Answer operator()(const api::JoinReady&) const { return cluster::JoinReady{}; }
+    Answer operator()(const api::JoinReady& f) const { return cluster::JoinReady{f.token}; }
     Answer operator()(const api::ToldIn& f) const {
         auto bytes = from_hex(f.decision);
         auto decision = bytes ? cluster::decode_decision(*bytes)

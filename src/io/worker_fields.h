@@ -57,7 +57,7 @@ HA_WIRE(ServeMirror, v("module_id", m.module_id), v("epoch", m.epoch), v("decisi
         v("peer", m.peer))
 HA_WIRE(FollowMirror, v("module_id", m.module_id), v("epoch", m.epoch), v("term", m.term),
         v("resync", m.resync))
-HA_WIRE_0(StartResync)
+HA_WIRE(StartResync, v("token", m.token))
 HA_WIRE_0(StopResync)
 HA_WIRE(TellIn, v("decision", m.decision), v("epoch", m.epoch), v("decision_id", m.decision_id))
 HA_WIRE(SealMirror, v("epoch", m.epoch))
@@ -84,7 +84,7 @@ HA_WIRE(PeerCopyFailed, v("code", m.code), v("text", m.text))
 HA_WIRE(LocalCopyFailed, v("code", m.code), v("text", m.text))
 HA_WIRE(ResyncProgress, v("files_total", m.files_total), v("files_done", m.files_done),
         v("bytes_examined", m.bytes_examined), v("bytes_sent", m.bytes_sent))
-HA_WIRE(JoinReady, v("files", m.files), v("bytes_examined", m.bytes_examined),
+HA_WIRE(JoinReady, v("token", m.token), v("files", m.files), v("bytes_examined", m.bytes_examined),
         v("bytes_sent", m.bytes_sent))
 HA_WIRE(ToldIn, v("decision", m.decision))
 HA_WIRE(Sealed, v("epoch", m.epoch), v("term", m.term), v("last", m.last))

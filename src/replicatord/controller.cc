@@ -191,7 +191,9 @@ void Controller::execute(const api::Order& order, std::uint64_t demotions) {
     }
     if (std::holds_alternative<api::HoldMirror>(order)) return hold(demotions);
     if (const auto* seal_order = std::get_if<api::SealMirror>(&order)) return seal(*seal_order);
-    if (std::holds_alternative<api::StartResync>(order)) return mirror_->start_resync();
+    if (const auto* start = std::get_if<api::StartResync>(&order)) {
+        return mirror_->start_resync(*start);
+    }
     if (std::holds_alternative<api::StopResync>(order)) return mirror_->stop_resync();
     if (const auto* tell_in = std::get_if<api::TellIn>(&order)) return mirror_->tell_in(*tell_in);
     if (const auto* durable = std::get_if<api::MakeDurable>(&order)) {

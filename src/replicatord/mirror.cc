@@ -231,8 +231,8 @@ void Mirror::pump_drain(Later& later) {
 void Mirror::pump_join(Later& later) {
     if (!join_ || join_->told || !flush(join_)) return;
     join_->told = true;
-    later.facts.emplace_back(
-        api::JoinReady{counters_.files_done, counters_.bytes_examined, counters_.bytes_sent});
+    later.facts.emplace_back(api::JoinReady{resync_token_, counters_.files_done,
+                                            counters_.bytes_examined, counters_.bytes_sent});
 }
 
 void Mirror::pump_seal(Later& later) {

@@ -76,7 +76,7 @@ class Mirror final : public Journal {
     /// record that was being applied is, so that none of their system calls happens later, unseen
     /// by the peer, or on what the next role has written. False: after `patience` one still does.
     bool wait_until_left(Duration patience);
-    void start_resync();
+    void start_resync(const api::StartResync& order);
     void stop_resync();
     void tell_in(const api::TellIn& order);
     /// The caller has made the seal durable.
@@ -193,6 +193,7 @@ class Mirror final : public Journal {
     std::shared_ptr<Flush> join_;
     std::shared_ptr<Pass> pass_;
     bool resync_wanted_ = false;
+    std::uint64_t resync_token_ = 0;   // of the last order
     std::uint64_t sending_epoch_ = 0;  // changes whenever what is sent begins anew
     ResyncSource::Counters counters_;
     Instant progress_{};

@@ -175,12 +175,20 @@ void Mirror::fail_held() {
     run(std::move(later));
 }
 
-void Mirror::start_resync() {
-    std::scoped_lock lock(mutex_);
-    if (mode_ != Mode::Serving || sender_.peer() != Peer::Absent) return;
-    resync_wanted_ = true;
-    // A stream that is being broken carries nothing any more; the next one begins the pass.
-    if (up_ && break_reason_.empty()) begin_pass();
+void Mirror::start_resync(const api::StartResync& order) {
+    Later later;
+    {
+        std::scoped_lock lock(mutex_);
+        resync_token_ = order.token;
+        if (join_) join_->told = false;
+        if (mode_ == Mode::Serving && sender_.peer() == Peer::Absent) {
+            resync_wanted_ = true;
+            // A stream that is being broken carries nothing any more; the next one begins the pass.
+            if (up_ && break_reason_.empty()) begin_pass();
+        }
+        pump(later);
+    }
+    run(std::move(later));
 }
 
 void Mirror::stop_resync() {

@@ -54,6 +54,9 @@ void ClusterdModel::start() {
     if (host_.world.mutant == Mutant::TakeoverOutdated) record = forgetful(record);
     const bool forgets = host_.world.mutant == Mutant::ForgetExchange && !record.chain.empty();
     if (forgets) record.exchange.reset();
+    if (host_.world.mutant == Mutant::WitnessAtOnce) {
+        record.witness = host_.world.witness.configured(host_.self);
+    }
     machine_ = std::make_unique<Machine>(host_.world.settings(host_.self), record, host_.boot,
                                          host_.world.random.id());
     monitor_.emplace(Timing{});

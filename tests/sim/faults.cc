@@ -140,6 +140,21 @@ void break_witness(World& world) {
     });
 }
 
+/// `hamirrorctl witness add` or `remove`: one file after the other, and much may happen between.
+void change_witness(World& world) {
+    const Node first = any_node(world);
+    const bool had = !world.witness.configured(first).none();
+    const Id128 next = had && world.random.chance(400) ? Id128{} : world.random.id();
+    ++world.totals.witness_changes;
+    world.note(next.none() ? "## no witness any more" : "## another witness");
+    for (Node node : {first, other(first)}) {
+        const Duration delay = node == first ? Duration{} : outage(world) / 4;
+        world.scheduler.after(delay, owner_of(node), [&world, node, next] {
+            if (!world.faults_over) world.witness.configure(world.host(node), next);
+        });
+    }
+}
+
 void break_unit(World& world) {
     world.host(any_node(world)).workers.fail_unit();
 }
@@ -209,7 +224,9 @@ void something(World& world) {
                                         command,
                                         command,
                                         command};
-    if (world.witness_on && world.random.chance(150)) return break_witness(world);
+    if (world.witnesses != Witnesses::None && world.random.chance(150)) return break_witness(world);
+    if (world.witnesses == Witnesses::Changing && world.random.chance(100))
+        return change_witness(world);
     kFaults[world.random.below(std::size(kFaults))](world);
     start_what_is_stopped(world);
 }
@@ -231,6 +248,7 @@ void heal(World& world) {
     for (Node node : {Node::First, Node::Second}) {
         if (world.scheduler.paused(owner_of(node))) world.scheduler.resume(owner_of(node));
     }
+    world.witness.configure(world.host(Node::Second), world.witness.configured(Node::First));
 }
 
 }  // namespace ha::sim

@@ -26,7 +26,7 @@ void contained(const WriteSet& wanted, const WriteSet& copy, const char* invaria
 
 void Invariants::recorded(Host& host, const Record& record) {
     grows(host, record);
-    learn(host, record.chain);
+    learn(host, record);
     if (host.record.outdated && !record.outdated) joined(host, record.chain.head().decision);
     world_.copies_changed = true;
 }
@@ -58,13 +58,14 @@ void Invariants::grows(const Host& host, const Record& record) const {
     }
 }
 
-void Invariants::learn(Host& host, const Chain& chain) {
-    const auto& entries = chain.entries();
+void Invariants::learn(Host& host, const Record& record) {
+    const auto& entries = record.chain.entries();
     std::size_t first_new = entries.size();
     while (first_new > 0 && !world_.ledger.find(entries[first_new - 1].decision.id)) --first_new;
     for (std::size_t i = first_new > 0 ? first_new - 1 : 0; i < entries.size(); ++i) {
         bool is_new = i >= first_new;
-        auto known = world_.ledger.learn(entries[i].decision, world_.now(), world_.in_silence(6s));
+        auto known = world_.ledger.learn(entries[i].decision, world_.now(), world_.in_silence(6s),
+                                         record.witness.none());
         if (!is_new) continue;
         world_.say(host, [&] { return "  = first record of " + describe(entries[i].decision); });
         decided(entries[i].decision, known);
@@ -104,7 +105,7 @@ void Invariants::sealed_before(const Decision& decision) {
 void Invariants::only_member(const Decision& decision, std::size_t known) {
     Host& member = world_.host(decision.primary);
     // R7, loss accepted: what was promised short of an fsync and the other may still hold.
-    if (world_.witness_on && member.record.power_lost) {
+    if (!member.record.witness.none() && member.record.power_lost) {
         contained(world_.ledger.durable(known), member.copy.disk, "loss-accepted",
                   "the disk of the only member of " + describe(decision));
         world_.ledger.give_up(known, member.copy.disk);
@@ -281,10 +282,11 @@ std::size_t Invariants::child_towards(std::size_t ancestor, std::size_t descenda
 
 bool Invariants::legitimate_fork(std::size_t left, std::size_t right) const {
     if (world_.forced) return true;
-    if (world_.witness_on || world_.weather.policy == Policy::Safe) return false;
-    std::size_t fork = world_.ledger.fork(left, right);
-    return world_.ledger.known(child_towards(fork, left)).in_silence &&
-           world_.ledger.known(child_towards(fork, right)).in_silence;
+    if (world_.weather.policy == Policy::Safe) return false;
+    const std::size_t fork = world_.ledger.fork(left, right);
+    const auto& one = world_.ledger.known(child_towards(fork, left));
+    const auto& two = world_.ledger.known(child_towards(fork, right));
+    return (one.by_policy || two.by_policy) && one.in_silence && two.in_silence;
 }
 
 // ---- at every moment
@@ -318,7 +320,8 @@ void Invariants::single_execution() {
     bool twice = (first.workers.active() && second.workers.active()) ||
                  (first.workers.holds_addresses() && second.workers.holds_addresses());
     if (!twice || world_.forced) return;
-    bool cut_off = world_.witness_on || world_.weather.policy == Policy::Available;
+    bool cut_off =
+        world_.witnesses != Witnesses::None || world_.weather.policy == Policy::Available;
     bool excused = cut_off && world_.in_silence(20s);
     check(excused, "single-execution", "application or address on both nodes");
 }

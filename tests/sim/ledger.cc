@@ -4,7 +4,8 @@
 
 namespace ha::sim {
 
-std::size_t Ledger::learn(const cluster::Decision& decision, Time now, bool in_silence) {
+std::size_t Ledger::learn(const cluster::Decision& decision, Time now, bool in_silence,
+                          bool by_policy) {
     auto found = by_id_.find(decision.id);
     if (found != by_id_.end()) {
         check(trust_ids || decisions_[found->second].decision == decision, "chain",
@@ -15,6 +16,7 @@ std::size_t Ledger::learn(const cluster::Decision& decision, Time now, bool in_s
     known.decision = decision;
     known.parent = find(decision.parent);
     known.in_silence = in_silence;
+    known.by_policy = by_policy;
     known.learned = now;
     check(known.parent.has_value() || decision.parent.none(), "chain",
           "a decision whose parent nobody recorded: " + decision.id.text());

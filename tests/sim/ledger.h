@@ -26,12 +26,13 @@ class Ledger {
         std::array<bool, 2> acknowledged{};  // by node: something was, under this very decision
         WriteSet promised;
         bool overruled = false;   // an operator forced a child of it
+        bool by_policy = false;   // taken where no witness was in force
         bool in_silence = false;  // first recorded when the nodes could not hear each other
         Time learned{};
     };
 
     /// Every decision recorded anywhere. The same id must always mean the same decision.
-    std::size_t learn(const cluster::Decision& decision, Time now, bool in_silence);
+    std::size_t learn(const cluster::Decision& decision, Time now, bool in_silence, bool by_policy);
     bool trust_ids = false;  // a mutant forges what a decision says
 
     [[nodiscard]] std::optional<std::size_t> find(const Id128& id) const;

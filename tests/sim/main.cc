@@ -22,7 +22,7 @@ struct Options {
     bool keep_going = false;
     std::size_t lines = 60;
     Mutant mutant = Mutant::None;
-    bool witness = false;
+    Witnesses witnesses = Witnesses::None;
 };
 
 // For the handler of SIGABRT: HA_ASSERT ends the process, and the seed must be known even then.
@@ -44,7 +44,7 @@ extern "C" void aborted(int) {
 
 bool run_seed(const Options& options, std::uint64_t seed, bool traced, Totals& totals) {
     running_seed = seed;
-    World world(seed, options.mutant, options.witness, traced ? options.lines : 0);
+    World world(seed, options.mutant, options.witnesses, traced ? options.lines : 0);
     running_trace = traced ? &world.trace : nullptr;
     bool held = true;
     try {
@@ -84,6 +84,7 @@ void print(const Totals& t) {
     line("swaps", t.swaps);
     line("divergences", t.divergences);
     line("witness losses", t.witness_losses);
+    line("witness changes", t.witness_changes);
     line("acknowledged", t.acknowledged);
     line("released", t.released);
 }
@@ -132,7 +133,9 @@ Options parse(int argc, char** argv) {
         } else if (flag == "--keep-going") {
             options.keep_going = true;
         } else if (flag == "--witness") {
-            options.witness = true;
+            options.witnesses = Witnesses::One;
+        } else if (flag == "--changing-witness") {
+            options.witnesses = Witnesses::Changing;
         } else if (flag == "--mutant") {
             auto mutant = find_mutant(value());
             if (!mutant) std::exit(2);
@@ -140,7 +143,8 @@ Options parse(int argc, char** argv) {
         } else {
             std::fprintf(stderr,
                          "usage: sim [--seeds A..B | --seed N | --seed-file F] [--events N] "
-                         "[--witness] [--trace] [--lines N] [--keep-going] [--mutant NAME]\n");
+                         "[--witness|--changing-witness] [--trace] [--lines N] [--keep-going] "
+                         "[--mutant NAME]\n");
             std::exit(2);
         }
     }

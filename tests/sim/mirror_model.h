@@ -140,7 +140,8 @@ class MirrorModel {
     Id128 decision_;
     bool stamped_ = false;  // the tree is stamped: modifications may start
     bool peer_member_ = false;
-    bool rebuild_ = false;     // StartResync stands
+    bool rebuild_ = false;  // StartResync stands
+    std::uint64_t resync_token_ = 0;
     bool joining_ = false;     // synchronous overlap
     bool join_ready_ = false;  // and said so: only an order ends it now
     std::array<bool, WriteSet::kZones> mirrored_{};

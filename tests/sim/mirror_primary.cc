@@ -159,7 +159,7 @@ bool MirrorModel::answer(Operation& op) {
     if (op.purpose == Purpose::Join) {
         if (!joining_ || op.rebuild != rebuilds_) return true;
         join_ready_ = true;
-        fact(cluster::JoinReady{});
+        fact(cluster::JoinReady{resync_token_});
         return true;
     }
     if (hold_) return false;
@@ -228,9 +228,10 @@ void MirrorModel::stream_up() {
     }
 }
 
-void MirrorModel::carry_out(const cluster::StartResync&) {
+void MirrorModel::carry_out(const cluster::StartResync& order) {
+    resync_token_ = order.token;
     if (role_ != Role::Serving || peer_member_) return;
-    if (join_ready_) return fact(cluster::JoinReady{});
+    if (join_ready_) return fact(cluster::JoinReady{resync_token_});
     if (std::exchange(rebuild_, true)) return;
     mirrored_ = {};
 }
@@ -259,7 +260,7 @@ void MirrorModel::copy_zone(std::uint32_t zone, std::uint64_t rebuild) {
     bool early = world().mutant == Mutant::TellEarly && zone == WriteSet::kZones / 2;
     if (early) {
         join_ready_ = true;
-        return fact(cluster::JoinReady{});
+        return fact(cluster::JoinReady{resync_token_});
     }
     if (zone == WriteSet::kZones) {
         joining_ = true;

@@ -23,10 +23,11 @@ enum class Mutant {
     // with a witness
     AssumeWon,       // what was asked of the witness is taken for decided
     ForgetExchange,  // a restart forgets what was asked and not answered
-    WitnessForgets   // the witness comes back with an older value
+    WitnessForgets,  // the witness comes back with an older value
+    WitnessAtOnce    // a node goes by the witness of its own file from its next start on
 };
 
-inline constexpr std::array<std::pair<std::string_view, Mutant>, 12> kMutants{{
+inline constexpr std::array<std::pair<std::string_view, Mutant>, 13> kMutants{{
     {"local-acknowledge", Mutant::LocalAcknowledge},
     {"takeover-outdated", Mutant::TakeoverOutdated},
     {"tell-early", Mutant::TellEarly},
@@ -39,6 +40,7 @@ inline constexpr std::array<std::pair<std::string_view, Mutant>, 12> kMutants{{
     {"assume-won", Mutant::AssumeWon},
     {"forget-exchange", Mutant::ForgetExchange},
     {"witness-forgets", Mutant::WitnessForgets},
+    {"witness-at-once", Mutant::WitnessAtOnce},
 }};
 
 inline std::optional<Mutant> find_mutant(std::string_view wanted) {

@@ -17,12 +17,26 @@ constexpr Duration kPatience = 700ms;
 }  // namespace
 
 void WitnessModel::power(bool on) {
-    if (!on && world_.mutant == Mutant::WitnessForgets && before_) value_ = before_;
     powered_ = on;
+    if (on || world_.mutant != Mutant::WitnessForgets) return;
+    for (auto& [id, store] : stores_) {
+        if (store.before) store.value = store.before;
+    }
 }
 
 void WitnessModel::begin() {
-    if (world_.witness_on) tick();
+    if (world_.witnesses == Witnesses::None) return;
+    const bool has = world_.witnesses == Witnesses::One || world_.random.chance(500);
+    if (has) configured_[0] = configured_[1] = world_.random.id();
+    tick();
+}
+
+void WitnessModel::configure(Host& host, const Id128& store) {
+    Id128& configured = configured_[index_of(host.self)];
+    if (configured == store) return;
+    configured = store;
+    forget(host.self);
+    host.clusterd.deliver(WitnessConfigured{store});
 }
 
 void WitnessModel::forget(Node node) {
@@ -36,6 +50,7 @@ void WitnessModel::forget(Node node) {
 void WitnessModel::tick() {
     for (Node node : {Node::First, Node::Second}) {
         Host& host = world_.host(node);
+        if (configured(node).none()) continue;
         if (!host.clusterd.alive() || world_.scheduler.paused(host.owner())) continue;
         Client& client = clients_[index_of(node)];
         if (client.reached && world_.now() - client.last_answer > kPatience) {
@@ -59,22 +74,24 @@ void WitnessModel::request(Host& host, std::optional<AskWitness> exchange) {
     if (!passes(host.self)) return;
     Duration takes = world_.random.between(100us, world_.weather.latency);
     if (exchange && world_.random.chance(60)) takes += world_.random.between(10ms, 8s);
-    world_.scheduler.after(takes, Owner::World, [this, &host, serial, exchange] {
+    Store& store = stores_[configured(host.self)];
+    world_.scheduler.after(takes, Owner::World, [this, &host, &store, serial, exchange] {
         if (!powered_) return;
-        const bool matches = exchange && (value_ ? value_->decision.id == exchange->expected
-                                                 : exchange->expected.none());
+        const bool matches =
+            exchange && (store.value ? store.value->decision.id == exchange->expected
+                                     : exchange->expected.none());
         if (matches) {
-            before_ = std::exchange(value_, exchange->value);
-            world_.note("witness: " + describe(value_->decision));
+            store.before = std::exchange(store.value, exchange->value);
+            world_.note("witness: " + describe(store.value->decision));
         }
-        answer(host, serial, exchange.has_value());
+        answer(host, store, serial, exchange.has_value());
     });
 }
 
-void WitnessModel::answer(Host& host, std::uint64_t serial, bool asked) {
+void WitnessModel::answer(Host& host, const Store& store, std::uint64_t serial, bool asked) {
     if (!passes(host.self) || world_.random.chance(20)) return;
     Duration takes = world_.random.between(100us, world_.weather.latency);
-    world_.scheduler.after(takes, host.owner(), [this, &host, serial, asked, shown = value_] {
+    world_.scheduler.after(takes, host.owner(), [this, &host, serial, asked, shown = store.value] {
         Client& client = clients_[index_of(host.self)];
         if (serial <= client.answered || !host.clusterd.alive()) return;
         if (client.pending != 0 && serial > client.pending) {  // on one stream: the answer is lost

@@ -42,16 +42,18 @@ void Totals::add(const Totals& other) {
     elections += other.elections;
     divergences += other.divergences;
     witness_losses += other.witness_losses;
+    witness_changes += other.witness_changes;
     acknowledged += other.acknowledged;
     released += other.released;
     simulated_seconds += other.simulated_seconds;
 }
 
-World::World(std::uint64_t seed, Mutant the_mutant, bool with_witness, std::size_t trace_lines)
+World::World(std::uint64_t seed, Mutant the_mutant, Witnesses the_witnesses,
+             std::size_t trace_lines)
     : random(seed),
       weather(random),
       mutant(the_mutant),
-      witness_on(with_witness),
+      witnesses(the_witnesses),
       trace(trace_lines),
       network(*this),
       witness(*this),
@@ -78,7 +80,7 @@ Settings World::settings(Node node) const {
     settings.self = node;
     settings.module = "m";
     settings.policy = weather.policy;
-    settings.witness = witness_on;
+    settings.witness = witness.configured(node);
     settings.automatic_failover = weather.automatic_failover;
     settings.boot_wait = weather.boot_wait;
     settings.stop_hold = weather.stop_hold;
@@ -128,10 +130,10 @@ void World::try_connect() {
 
 void World::run(std::uint64_t events) {
     totals.seeds = 1;
+    witness.begin();
     for (Node node : kNodes) host(node).power_on();
     watch();
     try_connect();
-    witness.begin();
     Node source = random.chance(500) ? Node::First : Node::Second;
     for (Node node : kNodes) {
         scheduler.after(random.between(600ms, 2s), Owner::World, [this, node, source] {
@@ -161,6 +163,9 @@ bool World::healthy_pair(Node primary) {
 }
 
 bool World::converged() {
+    for (Node node : kNodes) {
+        if (host(node).record.witness != witness.configured(node)) return false;
+    }
     return healthy_pair(Node::First) || healthy_pair(Node::Second);
 }
 

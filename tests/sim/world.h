@@ -39,14 +39,14 @@ struct Totals {
     std::uint64_t seeds = 0, events = 0, crashes = 0, power_losses = 0, cuts = 0, pauses = 0;
     std::uint64_t commands = 0, failovers = 0, joins = 0, swaps = 0, shrinks = 0, elections = 0;
     std::uint64_t divergences = 0, witness_losses = 0, acknowledged = 0, released = 0,
-                  simulated_seconds = 0;
+                  witness_changes = 0, simulated_seconds = 0;
     void add(const Totals& other);
 };
 
 /// One run: two nodes, what is between them, and the truth about them.
 class World {
   public:
-    World(std::uint64_t seed, Mutant the_mutant, bool with_witness, std::size_t trace_lines);
+    World(std::uint64_t seed, Mutant the_mutant, Witnesses the_witnesses, std::size_t trace_lines);
 
     /// `events` machine steps with faults, then the calm phase. Throws Violation.
     void run(std::uint64_t events);
@@ -70,7 +70,7 @@ class World {
     Random random;
     Weather weather;
     const Mutant mutant;
-    const bool witness_on;  // the pair has a witness
+    const Witnesses witnesses;
     Trace trace;
     Totals totals;
     Scheduler scheduler;

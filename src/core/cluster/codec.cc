@@ -125,6 +125,7 @@ std::vector<std::byte> encode(const Record& record) {
     out.u8(record.outdated ? 1 : 0);
     put(out, record.ceding);
     put(out, record.exchange);
+    out.id(record.witness);
     out.id(record.stopped_together);
     out.u8(record.wanted ? 1 : 0);
     out.id(record.open_boot);
@@ -146,6 +147,7 @@ Result<Record> decode_record(std::span<const std::byte> bytes) {
     record.outdated = in.flag();
     record.ceding = in.maybe_decision();
     if (version >= 2) record.exchange = in.maybe_exchange();
+    if (version >= 3) record.witness = in.raw().id();
     record.stopped_together = in.raw().id();
     record.wanted = in.flag();
     record.open_boot = in.raw().id();
@@ -178,6 +180,8 @@ std::vector<std::byte> encode(const Report& report) {
     out.u8(report.restarts_spent ? 1 : 0);
     out.u8(report.swap_wanted ? 1 : 0);
     out.u64(report.rules);
+    out.id(report.witness);
+    out.id(report.witness_configured);
     out.text(report.state);
     out.text(report.readiness);
     out.text(report.reason_code);
@@ -212,6 +216,8 @@ Result<Report> decode_report(std::span<const std::byte> bytes) {
     report.restarts_spent = in.flag();
     report.swap_wanted = in.flag();
     report.rules = in.raw().u64();
+    report.witness = in.raw().id();
+    report.witness_configured = in.raw().id();
     report.state = in.raw().text(kMaxText);
     report.readiness = in.raw().text(kMaxText);
     report.reason_code = in.raw().text(kMaxText);

@@ -45,6 +45,10 @@ struct RegisterShown {
 };
 /// The witness does not answer any more, or refuses to.
 struct WitnessLost {};
+/// cluster.yaml names another witness now, or none. What was shown is of the one before.
+struct WitnessConfigured {
+    Id128 store;
+};
 
 /// Answers and facts of the workers; the same names and meaning as in api/worker.h.
 struct MirrorOpened {
@@ -73,7 +77,9 @@ struct AcknowledgementsStalled {};
 struct PeerCopyFailed {
     std::string text;
 };
-struct JoinReady {};
+struct JoinReady {
+    std::uint64_t token = 0;  // of the StartResync it answers
+};
 struct ToldIn {
     Decision decision;
 };
@@ -105,7 +111,7 @@ using Event =
                  AcknowledgementsStalled, PeerCopyFailed, JoinReady, ToldIn, Sealed, MadeDurable,
                  Drained, FirstModification, HeldFailed, MirrorClosed, AddressesHeld,
                  AddressesDropped, UnitsStarted, UnitsStopped, UnitsGone, UnitFailed, PeerAhead,
-                 RegisterShown, WitnessLost>;
+                 RegisterShown, WitnessLost, WitnessConfigured>;
 
 const char* name(const Event& event);
 
@@ -140,7 +146,9 @@ struct FollowMirror {
     Id128 term;
     bool resync = false;
 };
-struct StartResync {};
+struct StartResync {
+    std::uint64_t token = 0;
+};
 struct StopResync {};
 struct TellIn {
     Decision decision;

@@ -14,6 +14,7 @@ Machine::Machine(Settings settings, Record record, Id128 boot, Id128 seed)
       boot_(boot),
       random_{seed.high, seed.low | 1},
       flush_token_(seed.low >> 1),
+      resync_token_(seed.low >> 2),
       attempt_(seed.high >> 1) {}
 
 void Machine::begin(Instant now, std::vector<Effect>& effects) {
@@ -66,9 +67,13 @@ void Machine::step(Instant now, const Event& event, std::vector<Effect>& effects
         note_register(*shown);
     } else if (std::holds_alternative<WitnessLost>(event)) {
         witness_reached_ = false;
+    } else if (const auto* configured = std::get_if<WitnessConfigured>(&event)) {
+        configure_witness(*configured);
     }
+    if (contact_ && peer_report_) note_rules(*peer_report_);
     Handler handler = Table::kHandlers[static_cast<std::size_t>(phase_)][event.index()];
     (this->*handler)(event);
+    change_rules();
     bring_up();
     report_if_changed();
     effects_ = nullptr;
@@ -312,6 +317,7 @@ bool Machine::learn(const Report& report) {
     bool abandoned = how == Relation::Yield;
     bool was_member = !record_.chain.empty() && in_sync_self() && !record_.outdated && !abandoned;
     record_.module_id = report.module_id;
+    if (record_.chain.empty()) record_.witness = report.witness;
     record_.chain = merged(record_.chain, report.chain);
     // Ours was agreed to, or has lost, or an operator overruled it: then nobody asks for it again.
     record_.exchange.reset();
@@ -327,14 +333,15 @@ bool Machine::learn(const Report& report) {
 /// outdated) is the consent; the next report carries it. True if it was recorded.
 bool Machine::consent(const Report& report) {
     if (!report.proposal || record_.chain.empty()) return false;
-    if (record_.exchange) return false;  // busy: it is settled first (R11)
+    if (record_.exchange && !both_pending()) return false;  // busy: it is settled first (R11)
     // Ours stands and the other may have agreed to it already: never two from one parent.
     if (proposal_ && proposal_->parent == report.proposal->parent) return false;
     const Decision& decision = *report.proposal;
     bool child_of_head = decision.parent == head().id && decision.number == head().number.next();
     if (!child_of_head || report.module_id != record_.module_id) return false;
     if (decision.primary != peer() || !decision.in_sync.has(peer())) return false;
-    if (settings_.witness && decision.primary != head().primary) return false;  // the register's
+    const bool by_register = by_witness() && !both_pending();
+    if (by_register && decision.primary != head().primary) return false;
     bool keeps_us = decision.in_sync.has(self());
     if (keeps_us) {
         bool identical = record_.stopped_together == head().id && !record_.outdated &&
@@ -342,6 +349,7 @@ bool Machine::consent(const Report& report) {
         if (!identical) return false;
     }
     record_.chain.append({decision, false, Confirmation::PeerConsent});
+    record_.exchange.reset();
     record_.outdated = !keeps_us;
     record_.power_lost = false;
     record_.ceding.reset();
@@ -370,7 +378,9 @@ void Machine::persist() {
 }
 
 void Machine::decide(const Decision& decision, Confirmation confirmation) {
-    if (record_.exchange && record_.exchange->decision.id == decision.id) record_.exchange.reset();
+    if (record_.exchange && (record_.exchange->decision.id == decision.id || both_pending())) {
+        record_.exchange.reset();
+    }
     record_.chain.append({decision, false, confirmation});
     record_.stopped_together = Id128{};
     record_.ceding.reset();
@@ -481,7 +491,7 @@ bool Machine::serving() const {
 }
 
 std::optional<Instant> Machine::next_deadline() const {
-    if (settings_.witness) {
+    if (by_witness()) {
         if (!serving() || shrink_ == Shrink::None || !demote_due_) return deadline_;
         return deadline_ ? std::min(*deadline_, *demote_due_) : *demote_due_;
     }
@@ -547,13 +557,15 @@ Report Machine::make_report() const {
     report.term = term_;
     report.attempt = attempt_;
     // With a witness a ceding is cancelled by the register alone (R8).
-    if (!settings_.witness || phase_ != Phase::Ceding) report.proposal = proposal_;
+    if (!by_witness() || phase_ != Phase::Ceding || both_pending()) report.proposal = proposal_;
     report.leaving = phase_ == Phase::Leaving;
     if (phase_ == Phase::Together) report.stopping_together = head().id;
     report.keeps_copy = keeps_copy_;
     report.restarts_spent = record_.restarts >= settings_.restart_budget;
     report.swap_wanted = swap_wanted_ && phase_ == Phase::Secondary;
     report.rules = settings_.rules;
+    report.witness = witness();
+    report.witness_configured = settings_.witness;
     Status now = status();
     report.state = name(now.state);
     report.readiness = name(now.readiness);

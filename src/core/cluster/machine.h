@@ -46,8 +46,10 @@ struct Settings {
     std::array<std::string, 2> names{"node1", "node2"};
     std::string module;
     Policy policy = Policy::Available;
-    /// The register of a witness decides (machine_register.cc); the policy is for pairs without.
-    bool witness = false;
+    /// The witness that cluster.yaml names, by its store's id. In force it is what decides
+    /// (machine_register.cc); the policy is for pairs without. How it comes into force:
+    /// machine_rules.cc.
+    Id128 witness;
     bool automatic_failover = true;
     std::uint32_t restart_budget = 3;
     std::uint64_t rules = 0;  // Report::rules of this node
@@ -233,6 +235,19 @@ class Machine {
     void give_up();
     void demoted();
 
+    // machine_rules.cc
+    [[nodiscard]] Id128 witness() const;
+    [[nodiscard]] bool by_witness() const { return !witness().none(); }
+    [[nodiscard]] bool pending() const { return witness() != settings_.witness; }
+    [[nodiscard]] bool reached() const { return witness_reached_ && !pending(); }
+    [[nodiscard]] bool witness_differs() const;
+    [[nodiscard]] bool both_pending() const;
+    void configure_witness(const WitnessConfigured& event);
+    void note_rules(const Report& report);
+    void change_rules();
+    void adopt_witness();
+    void sealing_rules(const Event& event);
+
     // machine_register.cc
     void note_register(const RegisterShown& shown);
     void settle_exchange();
@@ -319,8 +334,9 @@ class Machine {
     bool awaiting_workers_ = false;  // begin() found the module wanted; workers_ready() opens it
     bool marker_valid_ = false;
     Id128 term_;
-    // These two begin anywhere: an earlier process's numbers must not come again.
+    // These begin anywhere: an earlier process's numbers must not come again.
     std::uint64_t flush_token_;
+    std::uint64_t resync_token_;
     std::uint64_t attempt_;
     bool units_gone_ = false;
     bool addresses_gone_ = false;

@@ -99,7 +99,8 @@ const char* name(const Event& event) {
         "UnitFailed",
         "PeerAhead",
         "RegisterShown",
-        "WitnessLost"};
+        "WitnessLost",
+        "WitnessConfigured"};
     static_assert(kNames.back() != nullptr, "an event has no name");
     return kNames[event.index()];
 }

@@ -96,7 +96,7 @@ void Machine::serving_report(const Event& event) {
         return settle_shrink(Confirmation::PeerConsent);
     }
     if (learn(report)) return demote();
-    if (shrink_ == Shrink::Delayed && !record_.exchange) begin_shrink();
+    if (shrink_ == Shrink::Delayed && (!record_.exchange || both_pending())) begin_shrink();
     if (first_waits_ && peer_knows()) first_modification(FirstModification{head().id});
     if (phase_ == Phase::Serving && report.swap_wanted && peer_fits())
         return begin_stop(Goal::Swap);
@@ -145,13 +145,14 @@ void Machine::consider_joiner() {
     const Report& report = *peer_report_;
     bool ready = report.activity == Activity::Rebuilding && report.outdated && report.term == term_;
     if (peer_ == Peer::Rebuilding && !ready) return drop_rebuild();
-    bool can_join =
-        phase_ == Phase::Serving && head().in_sync == InSync::only(self()) && !report_differs();
+    bool can_join = phase_ == Phase::Serving && head().in_sync == InSync::only(self()) &&
+                    !report_differs() && !witness_differs() &&
+                    (pending() || report.witness == witness());
     if (peer_ == Peer::Absent && ready && can_join && report.attempt != rebuilt_attempt_) {
         rebuilt_attempt_ = report.attempt;
         peer_ = Peer::Rebuilding;
         tell("resync", peer_name() + "'s copy is compared with this one and brought up to date.");
-        emit(StartResync{});
+        emit(StartResync{++resync_token_});
     }
 }
 
@@ -169,7 +170,7 @@ void Machine::serving_silent(const Event&) {
         return drop_rebuild();
     }
     if (peer_ == Peer::Absent) return;
-    if (settings_.witness) {
+    if (by_witness()) {
         demote_due_ = now_ + settings_.demote_delay;
     } else if (shrink_ == Shrink::Proposed) {
         return settle_shrink(Confirmation::Alone);
@@ -207,11 +208,12 @@ void Machine::stream_down(const Event& event) {
     }
 }
 
-void Machine::join_ready(const Event&) {
+void Machine::join_ready(const Event& event) {
     bool serves = phase_ == Phase::Serving || phase_ == Phase::Promoting;  // units restarted
     if (!serves) return;
     if (peer_ == Peer::Absent) return emit(StopResync{});  // of a clusterd before this one
-    if (peer_ != Peer::Rebuilding) return;
+    // One that was given up may have ended before the mirror was told.
+    if (peer_ != Peer::Rebuilding || std::get<JoinReady>(event).token != resync_token_) return;
     if (record_.exchange) {  // nothing else is decided before it is settled (R6)
         rebuilt_attempt_ = 0;
         return drop_rebuild();
@@ -255,14 +257,15 @@ void Machine::flushed(const Event& event) {
     // With a witness: not before an earlier exchange is settled, and not while nobody can answer;
     // the peer may be back first, and nothing was decided then.
     const bool nobody = !can_ask() && (silent_ || phase_ == Phase::Ceding);
-    if (settings_.witness && (record_.exchange || nobody)) {
+    const bool by_register = by_witness() && !both_pending();
+    if (by_register && (record_.exchange || nobody)) {
         shrink_ = Shrink::Delayed;
         return;
     }
     proposal_ = child(InSync::only(self()), self(), Cause::Shrink);
     proposal_due_ = now_ + settings_.proposal_bound;
     shrink_ = Shrink::Proposed;
-    if (settings_.witness) return ask(*proposal_, head().id);
+    if (by_register) return ask(*proposal_, head().id);
     // Never a ceding by silence: the peer may have taken it (R8).
     if (silent_ && phase_ != Phase::Ceding) settle_shrink(Confirmation::Alone);
 }
@@ -275,7 +278,7 @@ void Machine::serving_deadline(const Event&) {
         boot_wait_over_ = true;
         return demote();
     }
-    if (!settings_.witness && shrink_ == Shrink::Proposed && now_ >= proposal_due_) {
+    if (!by_witness() && shrink_ == Shrink::Proposed && now_ >= proposal_due_) {
         return settle_shrink(Confirmation::Alone);
     }
     if (!deadline_ || now_ < *deadline_) return;
@@ -390,7 +393,7 @@ void Machine::withdrawn() {
         return begin_shrink();
     }
     // Only the register can decide that the peer leads (R11).
-    if (settings_.witness && !can_ask() && goal_ != Goal::StopTogether) fits = false;
+    if (by_witness() && !can_ask() && goal_ != Goal::StopTogether) fits = false;
     switch (goal_) {
         case Goal::Swap:
         case Goal::HandOver:

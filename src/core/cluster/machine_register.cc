@@ -26,6 +26,11 @@ void Machine::note_register(const RegisterShown& event) {
     witness_reached_ = true;
     shown_ = event.value;
     brought_up_ = Id128{};
+    if (pending()) {
+        // Somebody decided there after our head: the other node has it in force.
+        if (stand() != RegisterStanding::Ahead || record_.chain.empty()) return;
+        adopt_witness();
+    }
     settle_exchange();
     learn_shown();
     pursue();
@@ -69,7 +74,7 @@ void Machine::learn_shown() {
 
 /// Our open exchange is asked for, again.
 void Machine::pursue() {
-    if (!witness_reached_ || !record_.exchange || awaits_consent()) return;
+    if (!reached() || !record_.exchange || awaits_consent()) return;
     const Exchange& asked = *record_.exchange;
     const bool expected = shown_ ? shown_->decision.id == asked.expected : asked.expected.none();
     if (expected) emit(AskWitness{asked.expected, to_ask(asked.decision)});
@@ -79,7 +84,7 @@ void Machine::pursue() {
 /// is one that goes back to an operator's word given while the witness could not hear it, once both
 /// nodes stand by it: then nobody goes by the value it replaces.
 void Machine::bring_up() {
-    if (!witness_reached_) return;
+    if (!reached()) return;
     const RegisterStanding now = stand();
     const bool chosen =
         now == RegisterStanding::Foreign && shown_->module_id == record_.module_id && contact_ &&
@@ -108,13 +113,13 @@ bool Machine::awaits_consent() const {
 /// The peer may settle our exchange by its consent: it makes nobody else primary and takes no
 /// hand-over back.
 bool Machine::may_agree() const {
-    return head().primary == self() && !record_.ceding;
+    return both_pending() || (head().primary == self() && !record_.ceding);
 }
 
 /// A child of our head may be asked for now.
 bool Machine::can_ask() const {
-    if (!settings_.witness || record_.exchange) return false;
-    return witness_reached_ &&
+    if (!by_witness() || record_.exchange) return false;
+    return reached() &&
            stand() == (record_.chain.empty() ? RegisterStanding::Unborn : RegisterStanding::Same);
 }
 
@@ -164,7 +169,11 @@ void Machine::ask_or_wait(const Decision& decision) {
 }
 
 void Machine::wait_for_witness() {
-    if (!witness_reached_) return block("witness-unreachable", "The witness is not reached.");
+    if (pending()) {
+        return block("witness-pending",
+                     "The witness was changed, and the nodes have not met since.");
+    }
+    if (!reached()) return block("witness-unreachable", "The witness is not reached.");
     if (stand() == RegisterStanding::Lost) {
         return block("register-lost",
                      "The witness holds nothing of this module: its store was lost or replaced.");
@@ -220,7 +229,7 @@ void Machine::ceding_register(const Event& event) {
 
 void Machine::ceding_silent(const Event& event) {
     if (goal_ == Goal::Stop) return close_now();  // the record says that this node gave it
-    if (!settings_.witness) return;               // whether it took the module it alone knows
+    if (!by_witness()) return;                    // whether it took the module it alone knows
     const bool taken = shown_ && record_.ceding && shown_->decision.id == record_.ceding->id;
     if (taken) return ceding_register(event);
     if (shrink_ != Shrink::None) return;

@@ -80,7 +80,7 @@ void Machine::secondary_report(const Event& event) {
     // while.
     bool gave_up = report.activity == Activity::Waiting || report.activity == Activity::Stopped;
     if (!gave_up || flagged) return;
-    const bool can_decide = !settings_.witness || witness_reached_;
+    const bool can_decide = !by_witness() || reached();
     if (settings_.automatic_failover && can_decide) return seal();
     enter_waiting();  // both elect: its primary leads again unless power was lost there
 }
@@ -107,7 +107,7 @@ void Machine::secondary_silent(const Event&) {
 
 void Machine::secondary_overdue(const Event&) {
     if (contact_) return;
-    const bool may = settings_.witness || settings_.policy == Policy::Available;
+    const bool may = by_witness() || settings_.policy == Policy::Available;
     if (may && settings_.automatic_failover) return seal();
     boot_wait_over_ = true;
     enter_waiting();
@@ -171,15 +171,16 @@ void Machine::sealing_report(const Event& event) {
     if (report.ceding && report.ceding->parent == head().id && report.ceding->primary == self()) {
         ceded_to_us_ = report.ceding;
     }
-    if (settings_.witness && sealed_durable_) take_over();
+    if (by_witness() && sealed_durable_) take_over();
 }
 
 void Machine::take_over() {
-    if (record_.exchange) return;  // R6: the register shows what becomes of it
+    if (record_.exchange && !pending()) return;  // R6: the register shows what becomes of it
     if (forcing_) return decide_forced();
+    if (by_witness() && pending()) return enter_waiting();
     if (ceded_to_us_ && ceded_to_us_->parent == head().id) {
         Decision given = *ceded_to_us_;
-        if (settings_.witness) return ask_or_wait(given);
+        if (by_witness()) return ask_or_wait(given);
         ceded_to_us_.reset();
         tell("taking", peer_name() + " hands the module over; this node takes it.");
         decide(given, Confirmation::PeerConsent);
@@ -190,8 +191,8 @@ void Machine::take_over() {
         (peer_report_->activity == Activity::Serving || peer_report_->activity == Activity::Ceding);
     if (primary_lives)
         return enter_waiting();  // our copy is sealed: it takes us out and rebuilds us
-    if (settings_.witness) {
-        if (contact_ && !witness_reached_) return enter_waiting();  // the two may agree
+    if (by_witness()) {
+        if (contact_ && !reached()) return enter_waiting();  // the two may agree
         return ask_or_wait(child(InSync::only(self()), self(), Cause::Takeover));
     }
     tell("takeover",

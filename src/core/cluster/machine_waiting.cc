@@ -77,7 +77,7 @@ void Machine::evaluate() {
     if (std::exchange(won_, false) && head().primary == self()) {
         return promote(head().in_sync.has(peer()), mint_id());
     }
-    if (record_.exchange) {  // the stricter of both outcomes (R6)
+    if (record_.exchange && !both_pending()) {  // the stricter of both outcomes (R6)
         if (!record_.chain.empty() && may_agree()) proposal_ = record_.exchange->decision;
         return wait_for_witness();
     }
@@ -148,6 +148,12 @@ void Machine::evaluate_serving_peer() {
                          ", stop the module, apply the file " + peer_name() +
                          " has (hamirrorctl apply FILE), start it again.");
     }
+    if (witness_differs()) {
+        return block("configuration-differs",
+                     "The witness in /etc/hamirror/cluster.yaml on " + self_name() + " is not " +
+                         peer_name() +
+                         "'s. On either node: hamirrorctl witness add HOST (or remove).");
+    }
     if (rebuild_after_ && now_ < *rebuild_after_) {
         deadline_ = rebuild_after_;
         return block("copy-failed",
@@ -210,11 +216,11 @@ void Machine::lead() {
                      report.stopped_together == head().id && !record_.power_lost &&
                      !report.power_lost && !report.outdated &&
                      report.activity == Activity::Waiting && report.data_ok &&
-                     head().in_sync == InSync::both() && !report_differs() &&
-                     (!settings_.witness || may_agree());
+                     head().in_sync == InSync::both() && !report_differs() && !witness_differs() &&
+                     (!by_witness() || may_agree());
     InSync members = identical ? InSync::both() : InSync::only(self());
     if (!identical && !flushed_first()) return;
-    if (settings_.witness) {
+    if (by_witness() && !both_pending()) {
         // R11: only the register makes another node primary.
         if (!can_ask() && !may_agree()) return wait_for_witness();
         proposal_ = child(members, self(), Cause::Election);
@@ -248,8 +254,8 @@ void Machine::decide_alone() {
         return block("outdated",
                      "The data on " + self_name() + " is older than " + peer_name() + "'s.");
     }
-    if (settings_.witness) {
-        const bool ours = head().in_sync == InSync::only(self()) && witness_reached_ &&
+    if (by_witness()) {
+        const bool ours = head().in_sync == InSync::only(self()) && reached() &&
                           stand() == RegisterStanding::Same;
         return ours ? promote(false, mint_id()) : decide_by_witness();
     }
@@ -279,7 +285,7 @@ void Machine::decide_alone() {
 // ---------------------------------------------------------------------------
 
 void Machine::as_source() {
-    if (record_.exchange) {
+    if (record_.exchange && !pending()) {
         return refuse("busy",
                       "The witness has yet to say what became of this node's last decision.");
     }
@@ -299,18 +305,19 @@ void Machine::birth() {
     if (contact_ && peer_report_ && !peer_report_->chain.empty()) {
         return refuse("already-born", peer_name() + " already has data of this module.");
     }
-    if (settings_.witness && !can_ask()) {
+    if (by_witness() && !can_ask()) {
         return stand() == RegisterStanding::Ahead
                    ? refuse("already-born", "The witness already knows this module's data.")
                    : refuse("witness-unreachable", "The witness is not reached.");
     }
     record_.module_id = mint_id();
+    record_.witness = settings_.witness;
     Decision first;
     first.number = Epoch{1};
     first.id = mint_id();
     first.primary = self();
     first.in_sync = InSync::only(self());
-    if (settings_.witness) {
+    if (by_witness()) {
         record_.outdated = false;
         return ask(first, Id128{});
     }
@@ -342,13 +349,14 @@ void Machine::decide_forced() {
         forced.overrides = peer_report_->chain.head().decision.id;
     }
     tell("forced", "An operator made this node's data the module's.");
-    if (witness_reached_ && shown_) {
+    if (reached() && shown_) {
         const Id128& shown = shown_->decision.id;
         if (!record_.chain.contains(shown)) forced.overrides = shown;
         return ask(forced, shown);
     }
     record_.outdated = false;
     record_.power_lost = false;
+    record_.exchange.reset();  // of a witness that is none any more
     decide(forced, Confirmation::Operator);
     promote(false, mint_id());
 }

@@ -27,6 +27,8 @@ struct Record {
     std::optional<Decision> ceding;
     /// R6: sent to the witness, perhaps, and not settled. Recorded before it is first sent.
     std::optional<Exchange> exchange;
+    /// R14: the witness in force here, by its store's id; none: the policy decides.
+    Id128 witness;
     /// R13: both copies were identical and durable when both stopped under this decision.
     Id128 stopped_together;
     /// The operator wants the module running on this node.
@@ -79,6 +81,8 @@ struct Report {
     bool restarts_spent = false;  // the application may not be handed over to it
     bool swap_wanted = false;     // an operator on the secondary asked for a swap
     std::uint64_t rules = 0;      // digest of the configuration it decides by (core/config/rules.h)
+    Id128 witness;                // in force there; none: no witness
+    Id128 witness_configured;     // in cluster.yaml; another one: pending (R14)
     std::string state;            // for people, as `status` shows it
     std::string readiness;
     std::string reason_code;

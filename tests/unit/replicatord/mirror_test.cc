@@ -123,7 +123,7 @@ class MirrorTest : public testing::Test {
     bool rebuild(std::uint64_t epoch, std::uint64_t cut_after_ms) {
         first->saw<api::StreamDown>();
         second->mirror->follow(following(epoch, true));
-        first->mirror->start_resync();
+        first->mirror->start_resync({});
         if (cut_after_ms != 0) {
             std::this_thread::sleep_for(std::chrono::milliseconds(cut_after_ms));
             cable.cut();
@@ -261,7 +261,7 @@ TEST_F(MirrorTest, AFileThatChangesItsSizeAllTheTimeIsCopied) {
             while (!over) resize(id, (3U << 20) - i);
         });
     second->mirror->follow(following(1, true));
-    first->mirror->start_resync();
+    first->mirror->start_resync({});
     EXPECT_TRUE(first->wait_for<api::JoinReady>(30s));
     over = true;
     for (auto& thread : changing) thread.join();
@@ -275,11 +275,11 @@ TEST_F(MirrorTest, AFileThatChangesItsSizeAllTheTimeIsCopied) {
 TEST_F(MirrorTest, AResyncThatIsStoppedAndStartedAtOnceBeginsAgain) {
     first->mirror->serve(serving(1, false));
     second->mirror->follow(following(1, true));
-    first->mirror->start_resync();
+    first->mirror->start_resync({});
     for (int i = 0; i < 20; ++i) {
         ASSERT_TRUE(first->wait_for<api::JoinReady>()) << i;
         first->mirror->stop_resync();
-        first->mirror->start_resync();
+        first->mirror->start_resync({});
     }
 }
 
@@ -427,7 +427,7 @@ TEST_F(MirrorTest, AWordToAnEarlierTargetIsNoneToTheNext) {
     lease.end();
     ASSERT_TRUE(second->mirror->wait_until_left(10s));
     second->mirror->follow(following(3, true));
-    first->mirror->start_resync();
+    first->mirror->start_resync({});
     EXPECT_TRUE(first->wait_for<api::JoinReady>(20s));
     EXPECT_FALSE(second->saw<api::ToldIn>());
 }

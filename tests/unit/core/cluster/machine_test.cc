@@ -207,7 +207,7 @@ class WithWitness : public testing::Test {
         record_.chain.append(entry(1, InSync::only(Node::First), true));
         record_.chain.append(entry(2, InSync::both(), true));
         settings_ = settings_of(Node::Second);
-        settings_.witness = true;
+        settings_.witness = record_.witness = {7, 7};
         machine_.emplace(settings_, record_, Id128{9, 9}, Id128{1, 2});
         machine_->begin(Instant{}, effects_);
         machine_->workers_ready(Instant{}, effects_);
@@ -312,6 +312,160 @@ TEST_F(WithWitness, AnOpenExchangeSurvivesARestartAndConsentsToNothing) {
     step(shows(record_.chain));
     ASSERT_TRUE(asked());
     EXPECT_EQ(asked()->decision, wanted->decision);
+}
+
+/// R14: a primary and its secondary, and cluster.yaml names another witness.
+class WitnessChange : public testing::Test {
+  protected:
+    static constexpr Id128 kNew{8, 8};
+
+    void SetUp() override {
+        record_.wanted = true;
+        record_.module_id = {1, 1};
+        record_.chain.append(entry(1, InSync::only(Node::First), true));
+        record_.chain.append(entry(2, InSync::both(), true));
+    }
+    void serve(const Id128& in_force) {
+        settings_ = settings_of(Node::First);
+        settings_.witness = record_.witness = in_force;
+        start();
+        MirrorOpened opened;
+        opened.marker_valid = opened.serving = true;
+        opened.term = {5, 5};
+        for (const Event& event : std::initializer_list<Event>{
+                 opened, MirrorServing{{5, 5}, record_.chain.head().decision.id}, AddressesHeld{},
+                 UnitsStarted{}}) {
+            step(event);
+        }
+        hear(in_force, in_force);
+    }
+    void follow(const Id128& in_force) {
+        settings_ = settings_of(Node::Second);
+        settings_.witness = record_.witness = in_force;
+        start();
+        MirrorOpened opened;
+        opened.marker_valid = opened.following = true;
+        opened.term = {5, 5};
+        step(opened);
+        hear(in_force, in_force);
+    }
+    void hear(const Id128& in_force, const Id128& configured) {
+        Report peer;
+        peer.module_id = record_.module_id;
+        peer.chain = record_.chain;
+        peer.rules = settings_.rules;
+        const bool serves = settings_.self == Node::Second;
+        peer.activity = serves ? Activity::Serving : Activity::Following;
+        peer.term = {5, 5};
+        peer.data_ok = true;
+        peer.witness = in_force;
+        peer.witness_configured = configured;
+        step(PeerReported{peer});
+    }
+    void start() {
+        machine_.emplace(settings_, record_, Id128{9, 9}, Id128{1, 2});
+        machine_->begin(Instant{}, effects_);
+        machine_->workers_ready(Instant{}, effects_);
+    }
+    void step(const Event& event) {
+        effects_.clear();
+        machine_->step(Instant{}, event, effects_);
+    }
+    RegisterShown shows_head() {
+        return {registered(record_.module_id, record_.chain, settings_.rules)};
+    }
+    [[nodiscard]] const Id128& in_force() const { return machine_->record().witness; }
+
+    Settings settings_;
+    Record record_;
+    std::optional<Machine> machine_;
+    std::vector<Effect> effects_;
+};
+
+TEST_F(WitnessChange, ItIsInstalledWhenBothHaveItAndInForceWhenItShowsOurHead) {
+    serve({});
+    step(WitnessConfigured{kNew});
+    step(RegisterShown{});
+    EXPECT_EQ(count<AskWitness>(effects_), 0U) << "the other node has the old file";
+    hear({}, kNew);
+    ASSERT_EQ(count<AskWitness>(effects_), 1U);
+    EXPECT_EQ(in_force(), Id128{}) << "the exchange may be lost";
+    step(shows_head());
+    EXPECT_EQ(in_force(), kNew);
+    EXPECT_EQ(count<Persist>(effects_), 1U);
+}
+
+TEST_F(WitnessChange, TheSecondaryChangesOverAfterThePrimary) {
+    follow({});
+    step(WitnessConfigured{kNew});
+    step(shows_head());
+    EXPECT_EQ(in_force(), Id128{});
+    hear(kNew, kNew);
+    EXPECT_EQ(in_force(), kNew);
+}
+
+TEST_F(WitnessChange, NobodyDecidesAloneWhileOneIsReplaced) {
+    serve({7, 7});
+    step(shows_head());
+    step(WitnessConfigured{kNew});
+    step(PeerSilent{});
+    std::uint64_t token = 0;
+    for (const Effect& effect : effects_) {
+        if (const auto* flush = std::get_if<MakeDurable>(&effect)) token = flush->token;
+    }
+    step(MadeDurable{token});
+    step(shows_head());
+    EXPECT_EQ(machine_->record().chain.head().decision.number, Epoch{2});
+    EXPECT_EQ(count<AskWitness>(effects_), 0U);
+    ASSERT_TRUE(machine_->next_deadline());
+    step(DeadlinePassed{});
+    effects_.clear();
+    machine_->step(*machine_->next_deadline(), DeadlinePassed{}, effects_);
+    EXPECT_EQ(machine_->phase(), Phase::Demoting);
+}
+
+TEST_F(WitnessChange, ARemovedOneIsGivenUpByThePrimaryFirst) {
+    follow({7, 7});
+    step(WitnessConfigured{});
+    hear({}, {7, 7});
+    EXPECT_EQ(in_force(), (Id128{7, 7}));
+    hear({}, {});
+    EXPECT_EQ(in_force(), Id128{});
+    serve({7, 7});
+    step(WitnessConfigured{});
+    EXPECT_EQ(in_force(), (Id128{7, 7}));
+    hear({7, 7}, {});
+    EXPECT_EQ(in_force(), Id128{});
+}
+
+/// The end of a comparison that was given up, said before the mirror was told: it is no join.
+TEST_F(WitnessChange, AJoinIsOfTheResyncThatWasOrderedLast) {
+    record_.chain.append(entry(3, InSync::only(Node::First), true));
+    serve({});
+    Report peer;
+    peer.module_id = record_.module_id;
+    peer.chain = record_.chain;
+    peer.rules = settings_.rules;
+    peer.activity = Activity::Rebuilding;
+    peer.outdated = true;
+    peer.term = {5, 5};
+    peer.attempt = 4;
+    std::vector<std::uint64_t> tokens;
+    const auto ordered = [&] {
+        for (const Effect& effect : effects_)
+            if (const auto* start = std::get_if<StartResync>(&effect))
+                tokens.push_back(start->token);
+    };
+    step(PeerReported{peer});
+    ordered();
+    step(PeerSilent{});
+    step(PeerReported{peer});
+    ordered();
+    ASSERT_EQ(tokens.size(), 2U);
+    step(JoinReady{tokens[0]});
+    EXPECT_EQ(machine_->record().chain.head().decision.number, Epoch{3});
+    step(JoinReady{tokens[1]});
+    EXPECT_EQ(machine_->record().chain.head().decision.number, Epoch{4});
 }
 
 }  // namespace
