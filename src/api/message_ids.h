@@ -91,6 +91,10 @@ inline constexpr MessageId kWorkerGone{"50002791c1a946d1b48539e480ffefd8"};
 inline constexpr MessageId kWorkerRefused{"5292a7b3393d4d2592084fe2c76a7f72"};
 /// cluster.yaml of this node names another witness now, or none.
 inline constexpr MessageId kWitnessChanged{"4a9b09ebe0404211b72fd94a8c49a65b"};
+/// A module's register at the witness can be read again.
+inline constexpr MessageId kWitnessReached{"0df72c4e6b0c49028dd04fd0a527d6bb"};
+/// A module's register at the witness cannot be read: no connection, no answer, or refused.
+inline constexpr MessageId kWitnessLost{"cf019cfe8acd40e79982badcfe614125"};
 /// A pair of nodes and this witness know each other's keys now.
 inline constexpr MessageId kWitnessPaired{"959cd11f5fdf4a45a9630d1ce1ac77a5"};
 /// Somebody tried to pair with the witness and was refused.
@@ -142,6 +146,8 @@ inline constexpr std::array kAll{kDaemonStarted,
                                  kWorkerGone,
                                  kWorkerRefused,
                                  kWitnessChanged,
+                                 kWitnessReached,
+                                 kWitnessLost,
                                  kWitnessPaired,
                                  kWitnessPairingRefused,
                                  kRegisterDamaged,

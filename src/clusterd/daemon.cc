@@ -44,6 +44,7 @@ Result<> Daemon::start() {
     auto done = find_self();
     if (done) done = listen();
     if (done) done = start_peer();
+    if (done) done = open_witness();
     if (done) done = open_modules();
     if (done) done = workers_.listen();
     if (!done) return done;
@@ -97,6 +98,7 @@ Result<> Daemon::add_module(const config::ModuleConfig& config) {
     Module& added = *module;
     modules_[config.name] = std::move(module);
     added.begin();
+    if (witness_) witness_->add(config.name);
     auto word = last_reports_.find(config.name);
     if (word != last_reports_.end()) added.report(word->second);
     if (workers_were_ready_) added.workers_ready();
@@ -112,6 +114,9 @@ ModuleOutside Daemon::outside(const std::string& name) {
     result.send_order = [this, name](WorkerKind kind, const api::Order& order) {
         auto id = worker(kind, kind == WorkerKind::Replicator ? name : "");
         return id && workers_.send(*id, order);
+    };
+    result.ask_witness = [this, name](const cluster::AskWitness& order) {
+        if (witness_) witness_->ask(name, order);
     };
     result.run_replicator = [this, name](bool start, std::function<void(std::string)> failed) {
         run_replicator(name, start, std::move(failed));

@@ -12,6 +12,7 @@
 #include "clusterd/configurations.h"
 #include "clusterd/module.h"
 #include "clusterd/peer_link.h"
+#include "clusterd/witness_driver.h"
 #include "clusterd/workers_wait.h"
 #include "io/background.h"
 #include "io/boot_id.h"
@@ -113,6 +114,7 @@ class Daemon final : public Commands {
     /// cluster.yaml of this node names another witness now, durably, or the same once more.
     void witness_changed();
     void serve_witness(const ControlRequest& request);
+    Result<> open_witness();
 
     io::Loop& loop_;
     Configurations configurations_;
@@ -123,6 +125,7 @@ class Daemon final : public Commands {
 
     RecordStore store_;
     io::Background background_;
+    std::unique_ptr<WitnessDriver> witness_;  // none: no witness
     io::WorkerServer workers_;
     std::map<io::WorkerId, Worker> connected_;
     std::map<std::string, std::unique_ptr<Module>> modules_;

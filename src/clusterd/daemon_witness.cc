@@ -2,6 +2,8 @@
 
 #include "clusterd/daemon.h"
 #include "io/log.h"
+#include "io/witness_client.h"
+#include "io/witness_config.h"
 #include "io/yaml_config.h"
 
 namespace ha::clusterd {
@@ -94,6 +96,41 @@ void Daemon::witness_changed() {
     io::log(io::Level::Notice, api::message::kWitnessChanged, {},
             witness ? "The witness is now " + witness->addresses.front() + "."
                     : "There is no witness any more.");
+    for (auto& [name, module] : modules_) module->witness_configured(witness);
+    auto opened = open_witness();
+    if (!opened) return io::log(io::Level::Error, "No witness: " + opened.error().text);
+    if (!witness_) return;
+    for (auto& [name, module] : modules_) witness_->add(name);
+}
+
+// ---- its registers
+// --------------------------------------------------------------------------------
+
+/// The one that is configured now, instead of the one before.
+Result<> Daemon::open_witness() {
+    witness_.reset();
+    const auto& witness = configurations_.cluster().witness;
+    if (!peer_ || !witness) return {};
+    auto context = io::TlsContext::create(identity_);
+    if (!context) return tl::unexpected(context.error());
+    auto seen = store_.load_seen();
+    if (!seen) return tl::unexpected(seen.error());
+    auto client = std::make_unique<io::WitnessClient>(loop_, *context, io::record_of(*witness));
+    client->start();
+    WitnessDriver::Callbacks callbacks;
+    callbacks.shown = [this](const std::string& name, const auto& value) {
+        auto module = modules_.find(name);
+        if (module != modules_.end()) module->second->witness_shown(value);
+    };
+    callbacks.lost = [this](const std::string& name, const std::string& why) {
+        auto module = modules_.find(name);
+        if (module != modules_.end()) module->second->witness_lost(why);
+    };
+    callbacks.save = [this](const ports::RegisterStamp& stamp, std::function<void()> done) {
+        store_.save_seen(stamp, std::move(done));
+    };
+    witness_ = std::make_unique<WitnessDriver>(loop_, std::move(client), *seen, callbacks);
+    return {};
 }
 
 // ---- the other node asks

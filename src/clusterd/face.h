@@ -44,6 +44,7 @@ struct ModuleView {
     std::string policy;             // available, safe
     std::string policy_text;        // what that means, one sentence
     std::string mode;               // strict
+    std::string witness;            // what it does for this module; empty: there is none
     std::vector<std::string> virtual_ips;
     std::vector<std::string> units;
     std::vector<std::string> paths;

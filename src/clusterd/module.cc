@@ -33,6 +33,8 @@ cluster::Settings settings(const config::ModuleConfig& module, const config::Clu
         module.policy == config::Policy::Safe ? cluster::Policy::Safe : cluster::Policy::Available;
     result.automatic_failover = module.failover.automatic;
     result.restart_budget = module.failover.restarts.count;
+    if (cluster.witness) result.witness = cluster.witness->store;
+    result.demote_delay = module.timing.demote_after - module.timing.silent_after;
     result.rules = config::rules_digest(module);
     result.proposal_bound = module.timing.take_after;
     return result;
@@ -130,6 +132,8 @@ void Module::execute(const cluster::Effect& effect) {
         });
     } else if (const auto* report = std::get_if<cluster::SendReport>(&effect)) {
         execute_report(report->report);
+    } else if (const auto* asked = std::get_if<cluster::AskWitness>(&effect)) {
+        outside_.ask_witness(*asked);
     } else if (const auto* tell = std::get_if<cluster::Tell>(&effect)) {
         log_tell(*tell);
     } else if (const auto* refuse = std::get_if<cluster::Refuse>(&effect)) {
@@ -422,6 +426,50 @@ void Module::arm_machine() {
     machine_timer_.arm(*next, [this] { step(cluster::DeadlinePassed{}); });
 }
 
+// ---- the witness
+// ----------------------------------------------------------------------------------
+
+void Module::witness_shown(const std::optional<cluster::Registered>& value) {
+    if (!std::exchange(witness_reached_, true)) {
+        witness_trouble_.clear();
+        io::log(io::Level::Notice, api::message::kWitnessReached,
+                {{"HAMIRROR_MODULE", config_.name}}, config_.name + ": the witness is reached.");
+    }
+    step(cluster::RegisterShown{value});
+    show();
+}
+
+void Module::witness_lost(const std::string& why) {
+    witness_reached_ = false;
+    witness_trouble_ = why;
+    io::log(io::Level::Warning, api::message::kWitnessLost, {{"HAMIRROR_MODULE", config_.name}},
+            config_.name + ": the witness is not reached: " + why + ".");
+    step(cluster::WitnessLost{});
+    show();
+}
+
+void Module::witness_configured(const std::optional<config::WitnessConfig>& witness) {
+    cluster_.witness = witness;
+    witness_reached_ = false;
+    witness_trouble_ = "it has not answered yet";
+    step(cluster::WitnessConfigured{witness ? witness->store : Id128{}});
+    show();
+}
+
+/// Of this module, as `status` says it.
+std::string Module::witness_view() const {
+    const Id128& in_force = machine_.record().witness;
+    const Id128 configured = cluster_.witness ? cluster_.witness->store : Id128{};
+    if (in_force.none() && configured.none()) return "";
+    const std::string reached = configured.none()  ? ""
+                                : witness_reached_ ? "; it answers"
+                                                   : "; NOT reached: " + witness_trouble_;
+    if (in_force == configured) return "decides when the nodes do not see each other" + reached;
+    if (configured.none()) return "removed, still in force until both nodes have met";
+    return std::string(in_force.none() ? "added" : "replaced") +
+           ", in force once both nodes have met" + reached;
+}
+
 // ---- what people see
 // ------------------------------------------------------------------------------
 
@@ -502,7 +550,10 @@ ModuleView Module::view() const {
             shown.primary = node.node;
     }
     shown.policy = config::name(config_.policy);
-    shown.policy_text = policy_text(config_.policy);
+    const bool decides = !record.witness.none();
+    shown.policy_text = decides ? "the witness decides; the policy is for pairs without one"
+                                : policy_text(config_.policy);
+    shown.witness = witness_view();
     shown.mode = "strict";
     shown.virtual_ips = config_.virtual_ips;
     shown.units = config_.units;

@@ -29,6 +29,8 @@ struct ModuleOutside {
     std::function<bool(const cluster::Report&)> send_report;
     /// To the worker of that kind (for a replicator: this module's). False: it is not connected.
     std::function<bool(api::WorkerKind, const api::Order&)> send_order;
+    /// To the witness, if there is one now; see WitnessDriver.
+    std::function<void(const cluster::AskWitness&)> ask_witness;
     /// Asks systemd to start or stop ha-replicatord@M; a failure to do so comes back as text.
     std::function<void(bool start, std::function<void(std::string)> failed)> run_replicator;
     std::function<MirrorProcess()> replicator;
@@ -69,6 +71,11 @@ class Module {
     void heard(const ModuleBeat* beat);
     [[nodiscard]] ModuleBeat beat(Instant now) const;
 
+    void witness_shown(const std::optional<cluster::Registered>& value);
+    void witness_lost(const std::string& why);
+    /// cluster.yaml names another one, or none.
+    void witness_configured(const std::optional<config::WitnessConfig>& witness);
+
     void command(const cluster::Event& event, Done done);
 
     [[nodiscard]] const std::string& name() const { return config_.name; }
@@ -100,6 +107,7 @@ class Module {
     void show();
     void write_status_file();
     void log_tell(const cluster::Tell& tell);
+    [[nodiscard]] std::string witness_view() const;
     [[nodiscard]] api::OpenMirror open_order() const;
     [[nodiscard]] api::CloseMirror close_order() const;
     [[nodiscard]] std::string names(const std::vector<std::string>& list) const;
@@ -129,6 +137,8 @@ class Module {
     std::optional<api::Order> watchdog_order_;  // what ha-watchdog shall run, for repeating
 
     cluster::Status shown_;
+    bool witness_reached_ = false;
+    std::string witness_trouble_ = "it has not answered yet";
     ResyncView resync_;
     std::int64_t since_unix_ms_ = 0;
     /// What is answered later (a save, systemd) holds it weakly: `apply` replaces a module.

@@ -3,9 +3,11 @@
 #include <functional>
 #include <map>
 #include <string>
+#include <vector>
 
 #include "base/result.h"
 #include "core/cluster/record.h"
+#include "core/ports/register.h"
 #include "io/background.h"
 
 namespace ha::clusterd {
@@ -26,7 +28,13 @@ class RecordStore {
     void save(const std::string& module, const cluster::Record& record,
               std::function<void()> saved);
 
+    /// How far this node has seen the witness's store; none yet: an empty stamp. As above.
+    [[nodiscard]] Result<ports::RegisterStamp> load_seen() const;
+    void save_seen(const ports::RegisterStamp& stamp, std::function<void()> saved);
+
   private:
+    void write(const std::string& file, std::vector<std::byte> bytes,
+               std::function<void()> written);
     [[nodiscard]] std::string path(const std::string& module) const;
 
     std::string directory_;

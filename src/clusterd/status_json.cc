@@ -31,6 +31,7 @@ Json module_json(const ModuleView& module) {
                  {"primary", module.primary},
                  {"policy", module.policy},
                  {"policy_text", module.policy_text},
+                 {"witness", module.witness},
                  {"mode", module.mode},
                  {"virtual_ips", module.virtual_ips},
                  {"units", module.units},

@@ -84,6 +84,7 @@ std::string block(const ModuleStatus& module, const ClusterStatus& status) {
     }
     text += reasons(module);
     text += resync_line(module, status);
+    if (!module.witness.empty()) text += line("witness", module.witness);
     if (!module.virtual_ips.empty()) text += line("addresses", join(module.virtual_ips));
     return text;
 }
@@ -175,6 +176,12 @@ std::string advice(const std::string& module, const NodeStatus& node) {
               "journalctl -u UNIT, repair it, then: hamirrorctl start " + module + on},
         Entry{"data-missing", "mount or restore the directories, then: hamirrorctl stop " + module +
                                   " && hamirrorctl start " + module + on},
+        Entry{"witness-unreachable",
+              "systemctl status ha-witness (on the witness), and the network to it"},
+        Entry{"witness-pending", "bring the other node back, or: hamirrorctl start " + module +
+                                     " --as-source (this node's data is kept)"},
+        Entry{"register-lost", "hamirrorctl witness add HOST"},
+        Entry{"register-foreign", "hamirrorctl events " + module + on},
         Entry{"copy-failed", "journalctl -u ha-replicatord@" + module + " -n 30" + on},
     };
     const auto found = std::ranges::find(entries, node.reason_code, &Entry::code);

@@ -40,6 +40,7 @@ ModuleStatus module_status(const Json& json) {
     module.primary = json.value("primary", module.primary);
     module.policy = json.value("policy", module.policy);
     module.policy_text = json.value("policy_text", module.policy_text);
+    module.witness = json.value("witness", module.witness);
     module.mode = json.value("mode", module.mode);
     module.virtual_ips = json.value("virtual_ips", module.virtual_ips);
     module.units = json.value("units", module.units);

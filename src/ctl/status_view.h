@@ -43,6 +43,7 @@ struct ModuleStatus {
     std::string primary;
     std::string policy;
     std::string policy_text;
+    std::string witness;
     std::string mode;
     std::vector<std::string> virtual_ips;
     std::vector<std::string> units;

@@ -54,6 +54,9 @@ class ModuleTest : public testing::Test {
             reports_.push_back(report);
             return true;
         };
+        result.ask_witness = [this](const cluster::AskWitness& order) {
+            exchanges_.push_back(order);
+        };
         result.send_order = [this](WorkerKind, const api::Order& order) {
             orders_.push_back(order);
             return true;
@@ -126,6 +129,7 @@ class ModuleTest : public testing::Test {
     bool unit_runs_ = false;
     int asked_ = 0;
     std::vector<api::Order> orders_;
+    std::vector<cluster::AskWitness> exchanges_;
     std::vector<cluster::Report> reports_;
     std::vector<bool> runs_;  // what systemd was asked: true is start
     std::function<void(std::string)> run_failed_;
