@@ -128,6 +128,7 @@ void Invariants::reported(Host& host, const Report& report) {
     if (world_.ledger.trust_ids) return;
     bool durable = report.chain == host.record.chain && report.outdated == host.record.outdated &&
                    report.power_lost == host.record.power_lost &&
+                   (report.chain.empty() || report.witness == host.record.witness) &&
                    report.stopped_together == host.record.stopped_together &&
                    (!report.ceding || report.ceding == host.record.ceding);
     check(durable, "told-before-durable",

@@ -269,5 +269,32 @@ TEST_F(ModuleTest, ALoneModuleThatStoppedIsNoticed) {
     EXPECT_GT(seen_stopped_, 0);
 }
 
+/// R14 between the machine and the witness: what is configured is pending, installed by an exchange,
+/// and in force when it is shown; status says so.
+TEST_F(ModuleTest, AWitnessIsAddedWhileTheModuleIsServed) {
+    reopen_serving();
+    const auto& head = record_.chain.head().decision;
+    module_->fact(api::MirrorServing{{5, 5}, head.id});
+    module_->fact(api::AddressesHeld{"db"});
+    module_->fact(api::UnitsStarted{"db"});
+    config::WitnessConfig witness;
+    witness.addresses = {"192.0.2.9"};
+    witness.store = {4, 4};
+    module_->witness_configured(witness);
+    EXPECT_TRUE(exchanges_.empty());
+    EXPECT_EQ(module_->view().witness,
+              "added, in force once both nodes have met; NOT reached: it has not answered yet");
+    module_->witness_shown(std::nullopt);
+    ASSERT_EQ(exchanges_.size(), 1U);
+    EXPECT_TRUE(exchanges_[0].expected.none());
+    module_->witness_shown(exchanges_[0].value);
+    EXPECT_EQ(module_->view().witness, "decides when the nodes do not see each other; it answers");
+    EXPECT_EQ(reports_.back().witness_configured, witness.store);
+    run_until([&] { return reports_.back().witness == witness.store; });
+    module_->witness_lost("no route");
+    EXPECT_EQ(module_->view().witness,
+              "decides when the nodes do not see each other; NOT reached: no route");
+}
+
 }  // namespace
 }  // namespace ha::clusterd

@@ -1,0 +1,118 @@
+"""M17: a witness is added under load. Lost, nothing changes; whoever is cut off gives way to the
+other; with the peer and the witness both gone the primary holds, then gives up, and says why."""
+import json
+
+from tools.lab import build, pair
+
+NODES = ("node1", "node2", "witness")
+TIMEOUT = 420
+LOST = "cf019cfe8acd40e79982badcfe614125"       # src/api/message_ids.h
+REACHED = "0df72c4e6b0c49028dd04fd0a527d6bb"
+CONFIRMED = "hamirrorctl status --json"
+
+
+def add_witness(lab, one):
+    """As docs/witness.md says."""
+    build.install_on([lab.witness])
+    lab.witness.run("systemctl enable -q --now ha-witness")
+    token = pair.token_in(lab.witness.out("hamirror-witness token"))
+    said = one.run(["hamirrorctl", "witness", "add", lab.witness.address()], input=f"{token}\n")
+    lab.tell(f"  {said.out.splitlines()[0]}")
+
+
+def in_force(node):
+    status = json.loads(node.out(CONFIRMED))
+    return all(one["witness"] == "decides when the nodes do not see each other; it answers"
+               for one in status["modules"])
+
+
+def application_runs(node):
+    return node.run(f"systemctl is-active -q {pair.UNIT}", check=False)
+
+
+def play(lab):
+    one, other = lab.pair
+    record = pair.install_under_load(lab)
+
+    mark = lab.step("a witness is added while the application writes")
+    add_witness(lab, one)
+    for node in lab.pair:
+        node.wait_for(lambda node=node: in_force(node), deadline=10)
+    record.wait_confirmed(200)
+    lab.expect(record.outage(since=mark) < 1, "the application did not notice")
+
+    mark = lab.step("the witness is lost with both nodes up: nothing changes")
+    lab.power_loss(lab.witness)
+    for node in lab.pair:
+        node.watch.wait_journal(MESSAGE_ID=LOST, since=mark, deadline=10)
+    record.wait_confirmed_after(mark + 5)
+    lab.expect(record.outage(since=mark) < 1, "the application did not notice")
+    mark = lab.step("and comes back, with what it knew")
+    lab.boot(lab.witness)
+    for node in lab.pair:
+        node.watch.wait_journal(MESSAGE_ID=REACHED, since=mark, deadline=20)
+
+    mark = lab.step("the nodes no longer hear each other, both reach the witness: the primary stays")
+    lab.partition(one, other)
+    seen = one.wait_status(pair.MODULE, "alone", "ready", deadline=10)
+    other.watch.wait_journal("has decided without this node", since=mark, deadline=10)
+    lab.tell(f"  node1 is alone {seen.at - mark:.2f} s after")
+    record.wait_confirmed_after(seen.at + 2)
+    lab.expect(record.outage(since=mark) < 3, "acknowledged again as soon as that was decided")
+    lab.partition(one, other, on=False)
+    lab.wait_pair(pair.MODULE, one, deadline=60)
+
+    mark = lab.step("the secondary is cut off from everything: the primary goes on")
+    lab.isolate(other)
+    seen = one.wait_status(pair.MODULE, "alone", "ready", deadline=10)
+    other.watch.wait_journal(MESSAGE_ID=LOST, since=mark, deadline=10)
+    record.wait_confirmed_after(seen.at + 5)
+    lab.isolate(other, on=False)
+    lab.wait_pair(pair.MODULE, one, deadline=60)
+
+    mark = lab.step("the primary is cut off from everything: the secondary takes over")
+    lab.isolate(one)
+    seen = other.wait_status(pair.MODULE, "alone", deadline=10)
+    lab.tell(f"  node2 is alone {seen.at - mark:.2f} s after")
+    seen = one.wait_status(pair.MODULE, "waiting", "blocked", deadline=10)
+    lab.tell(f"  node1 has given up {seen.at - mark:.2f} s after")
+    lab.expect(not application_runs(one), "the application runs on node1 no more")
+    lab.expect(pair.VIP not in one.out("ip -br address"), "nor has it the address")
+    record.wait_confirmed_after(mark + 3, deadline=30)
+    lab.isolate(one, on=False)
+    lab.wait_pair(pair.MODULE, other, deadline=60)
+    record.wait_confirmed(200)
+
+    mark = lab.step("the witness, then the secondary is lost: the primary holds, gives up, says why")
+    lab.power_loss(lab.witness)
+    for node in lab.pair:
+        node.watch.wait_journal(MESSAGE_ID=LOST, since=mark, deadline=10)
+    lab.power_loss(one)
+    other.wait_status(pair.MODULE, "waiting", "blocked", deadline=15, reason="witness-unreachable")
+    lab.expect(not application_runs(other), "the application does not run")
+    mark = lab.step("the witness is back: the primary serves again")
+    lab.boot(lab.witness)
+    seen = other.wait_status(pair.MODULE, "alone", "ready", deadline=30)
+    record.wait_confirmed_after(seen.at)
+
+    mark = lab.step("alone by the witness's word, and the witness is lost: nothing changes")
+    lab.power_loss(lab.witness)
+    other.watch.wait_journal(MESSAGE_ID=LOST, since=mark, deadline=10)
+    record.wait_confirmed_after(mark + 5)
+    lab.expect(record.outage(since=mark) < 1, "the application did not notice")
+
+    lab.step("all are back")
+    lab.boot(lab.witness, one)
+    lab.wait_pair(pair.MODULE, other, deadline=60)
+    record.wait_confirmed(100)
+
+    mark = lab.step("the witness is removed while the application writes")
+    one.run("hamirrorctl witness remove")
+    for node in lab.pair:
+        node.wait_for(lambda node=node: all(
+            not each["witness"] for each in json.loads(node.out(CONFIRMED))["modules"]), deadline=10)
+    record.wait_confirmed(100)
+    lab.expect(record.outage(since=mark) < 1, "the application did not notice")
+    record.stop()
+    record.check(other)
+    pair.audit(lab)
