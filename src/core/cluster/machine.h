@@ -176,6 +176,7 @@ class Machine {
     void secondary_swap(const Event& event);
     void leaving_report(const Event& event);
     void overtaken_secondary(const Event& event);
+    void tell_overtaken();
     void sealed(const Event& event);
     void sealing_durable(const Event& event);
     void sealing_report(const Event& event);

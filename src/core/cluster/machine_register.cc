@@ -63,7 +63,9 @@ void Machine::learn_shown() {
     const bool child = decision.parent == head().id;
     if (!child && record_.outdated) return;
     if (child) record_.chain.append({decision, false, Confirmation::Register});
-    if (!child || !decision.in_sync.has(self())) {
+    const bool without_us = !child || !decision.in_sync.has(self());
+    if (without_us && !record_.outdated) tell_overtaken();
+    if (without_us) {
         record_.outdated = true;
         record_.power_lost = false;
     }
@@ -185,9 +187,11 @@ void Machine::wait_for_witness() {
     wait_for("witness", "Waiting for the witness to decide.");
 }
 
-void Machine::secondary_register(const Event& event) {
+void Machine::secondary_register(const Event&) {
     if (std::exchange(won_, false)) return promote(head().in_sync.has(peer()), mint_id());
-    if (record_.outdated && phase_ != Phase::Rebuilding) overtaken_secondary(event);
+    if (!record_.outdated || phase_ == Phase::Rebuilding) return;
+    if (phase_ == Phase::Leaving) return close_now();
+    enter_waiting();
 }
 
 void Machine::sealing_register(const Event&) {
@@ -205,10 +209,7 @@ void Machine::serving_register(const Event&) {
     if (std::exchange(won_, false)) {
         return head().in_sync == InSync::only(self()) ? apply_shrink() : apply_join();
     }
-    if (record_.outdated || head().primary != self()) {
-        tell("overtaken", "The witness holds a decision of " + peer_name() + "'s.");
-        return demote();
-    }
+    if (record_.outdated || head().primary != self()) return demote();
     if (record_.exchange) return;
     if (shrink_ == Shrink::Delayed) begin_shrink();
 }

@@ -141,8 +141,12 @@ void Machine::overtaken_secondary(const Event&) {
     if (phase_ == Phase::Leaving) return close_now();
     record_.outdated = true;
     persist();
-    tell("overtaken", peer_name() + " has decided without this node; its copy counts as outdated.");
+    tell_overtaken();
     enter_waiting();
+}
+
+void Machine::tell_overtaken() {
+    tell("overtaken", peer_name() + " has decided without this node; its copy counts as outdated.");
 }
 
 // ---- taking over

@@ -269,8 +269,8 @@ TEST_F(ModuleTest, ALoneModuleThatStoppedIsNoticed) {
     EXPECT_GT(seen_stopped_, 0);
 }
 
-/// R14 between the machine and the witness: what is configured is pending, installed by an exchange,
-/// and in force when it is shown; status says so.
+/// R14 between the machine and the witness: what is configured is pending, installed by an
+/// exchange, and in force when it is shown; status says so.
 TEST_F(ModuleTest, AWitnessIsAddedWhileTheModuleIsServed) {
     reopen_serving();
     const auto& head = record_.chain.head().decision;

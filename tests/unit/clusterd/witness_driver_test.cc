@@ -54,8 +54,7 @@ class WitnessDriverTest : public testing::Test {
     }
     void run(const std::function<bool()>& over, Duration patience) {
         const Instant until = io::boot_now() + patience;
-        while (!over() && io::boot_now() < until)
-            ASSERT_GE(sd_event_run(loop_.raw(), 10'000), 0);
+        while (!over() && io::boot_now() < until) ASSERT_GE(sd_event_run(loop_.raw(), 10'000), 0);
     }
     static Registered value(std::uint64_t number) {
         cluster::Chain chain;
