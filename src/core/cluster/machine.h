@@ -248,6 +248,7 @@ class Machine {
     void change_rules();
     void adopt_witness();
     void sealing_rules(const Event& event);
+    void serving_rules(const Event& event);
 
     // machine_register.cc
     void note_register(const RegisterShown& shown);

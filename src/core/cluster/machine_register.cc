@@ -106,10 +106,14 @@ void Machine::ask(const Decision& decision, const Id128& expected) {
     pursue();
 }
 
-/// Both copies are identical: the other node keeps its own only if it agrees before it learns.
+/// Both copies are identical: the other node keeps its own only if it agrees before it learns. One
+/// that can agree no more is not waited for: it is decided, and that node is rebuilt.
 bool Machine::awaits_consent() const {
     const Decision& asked = record_.exchange->decision;
-    return contact_ && asked.cause == Cause::Election && asked.in_sync == InSync::both();
+    if (asked.cause != Cause::Election || asked.in_sync != InSync::both()) return false;
+    return contact_ && peer_report_ && peer_report_->stopped_together == asked.parent &&
+           !peer_report_->outdated && !peer_report_->power_lost && peer_report_->data_ok &&
+           peer_report_->activity == Activity::Waiting;
 }
 
 /// The peer may settle our exchange by its consent: it makes nobody else primary and takes no

@@ -49,11 +49,14 @@ void Machine::change_rules() {
     const bool alone = peer_ != Peer::Joining && head().in_sync == InSync::only(self()) &&
                        record_.chain.head().confirmation != Confirmation::Alone;
     if (!agreed && !alone) return;
-    if (settings_.witness.none()) return adopt_witness();
-    if (!witness_reached_) return;
     const RegisterStanding now = stand();
-    if (now == RegisterStanding::Same || now == RegisterStanding::Behind) return adopt_witness();
-    if (now != RegisterStanding::Lost || brought_up_ == head().id) return;
+    const bool installed =
+        witness_reached_ && (now == RegisterStanding::Same || now == RegisterStanding::Behind);
+    if (settings_.witness.none() || installed) {
+        adopt_witness();
+        return consider_peer();  // one that has waited for that
+    }
+    if (!witness_reached_ || now != RegisterStanding::Lost || brought_up_ == head().id) return;
     brought_up_ = head().id;
     emit(AskWitness{Id128{}, to_ask(head())});
 }
@@ -69,6 +72,10 @@ void Machine::adopt_witness() {
 
 void Machine::sealing_rules(const Event&) {
     enter_waiting();
+}
+
+void Machine::serving_rules(const Event&) {
+    consider_peer();
 }
 
 }  // namespace ha::cluster

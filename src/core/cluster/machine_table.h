@@ -66,7 +66,7 @@ struct Table {
     {&M::serving_as_source, &M::serving_stop, &M::serving_swap, &M::serving_report, &M::serving_silent, ____, &M::serving_deadline,
      ____, &M::serving_mirror_failed, ____, &M::stream_down, &M::peer_must_leave, &M::peer_must_leave, &M::join_ready,
      ____, ____, &M::flushed, ____, &M::first_modification, ____, ____,
-     ____, ____, ____, ____, ____, &M::unit_failed, &M::overtaken_primary, &M::serving_register, ____, ____},
+     ____, ____, ____, ____, ____, &M::unit_failed, &M::overtaken_primary, &M::serving_register, ____, &M::serving_rules},
     // StoppingUnits
     {busy, &M::serving_stop, busy, &M::serving_report, &M::serving_silent, ____, &M::serving_deadline,
      ____, &M::serving_mirror_failed, ____, &M::stream_down, &M::peer_must_leave, &M::peer_must_leave, &M::join_ready,

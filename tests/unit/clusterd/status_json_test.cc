@@ -14,7 +14,7 @@ TEST(StatusJson, IsThisFormatAndNoOther) {
         R"({"node":"node2","nodes":["node1","node2"],"paired":true,"control_connected":false,)"
         R"("witness":null,"networks":[{"local":"10.0.0.2","peer":"10.0.0.1","heard":true}],)"
         R"("modules":[{"module":"web-shop","primary":"node1","policy":"available",)"
-        R"("policy_text":"","mode":"strict","virtual_ips":["192.0.2.10/24"],)"
+        R"("policy_text":"","witness":"","mode":"strict","virtual_ips":["192.0.2.10/24"],)"
         R"("units":["shop.service"],"paths":["/srv/shop"],)"
         R"("resync":{"running":false,"files_total":0,"files_done":0,"bytes_examined":0,)"
         R"("bytes_sent":0},"since_unix_ms":0,"nodes":[)"
