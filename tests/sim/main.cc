@@ -9,6 +9,8 @@
 #include <string_view>
 #include <vector>
 
+#include "boot_table.h"
+#include "matrix.h"
 #include "world.h"
 
 namespace {
@@ -23,6 +25,7 @@ struct Options {
     std::size_t lines = 60;
     Mutant mutant = Mutant::None;
     Witnesses witnesses = Witnesses::None;
+    std::string (*play)(bool&) = nullptr;  // a table instead of seeds
 };
 
 // For the handler of SIGABRT: HA_ASSERT ends the process, and the seed must be known even then.
@@ -132,6 +135,10 @@ Options parse(int argc, char** argv) {
             options.lines = number(value());
         } else if (flag == "--keep-going") {
             options.keep_going = true;
+        } else if (flag == "--matrix") {
+            options.play = play_matrix;
+        } else if (flag == "--boot") {
+            options.play = play_boot;
         } else if (flag == "--witness") {
             options.witnesses = Witnesses::One;
         } else if (flag == "--changing-witness") {
@@ -142,7 +149,8 @@ Options parse(int argc, char** argv) {
             options.mutant = *mutant;
         } else {
             std::fprintf(stderr,
-                         "usage: sim [--seeds A..B | --seed N | --seed-file F] [--events N] "
+                         "usage: sim [--matrix | --boot | --seeds A..B | --seed N | --seed-file F] "
+                         "[--events N] "
                          "[--witness|--changing-witness] [--trace] [--lines N] [--keep-going] "
                          "[--mutant NAME]\n");
             std::exit(2);
@@ -172,6 +180,11 @@ int main(int argc, char** argv) {
     std::signal(SIGABRT, aborted);
     hunting_mutant = options.mutant != Mutant::None;
     if (hunting_mutant && !options.keep_going) return hunt(options);
+    if (options.play != nullptr) {
+        bool good = true;
+        std::fputs(options.play(good).c_str(), stdout);
+        return good ? 0 : 1;
+    }
     Totals totals;
     int failed = 0;
     for (std::uint64_t seed : options.seeds) {

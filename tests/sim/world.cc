@@ -128,18 +128,27 @@ void World::try_connect() {
 
 // ---- a run
 
-void World::run(std::uint64_t events) {
+void World::begin(Node source) {
     totals.seeds = 1;
     witness.begin();
     for (Node node : kNodes) host(node).power_on();
     watch();
     try_connect();
-    Node source = random.chance(500) ? Node::First : Node::Second;
     for (Node node : kNodes) {
         scheduler.after(random.between(600ms, 2s), Owner::World, [this, node, source] {
             host(node).clusterd.deliver(StartRequested{node == source});
         });
     }
+}
+
+bool World::run_until_pair(Duration patience) {
+    const Time deadline = now() + patience;
+    while (!converged() && now() < deadline) run_until(now() + 100ms);
+    return converged();
+}
+
+void World::run(std::uint64_t events) {
+    begin(random.chance(500) ? Node::First : Node::Second);
     scheduler.after(5s, Owner::World, [this] { begin_faults(*this); });
     while (totals.events < events && now() < 1500s) scheduler.run_one();
     heal(*this);

@@ -51,6 +51,12 @@ class World {
     /// `events` machine steps with faults, then the calm phase. Throws Violation.
     void run(std::uint64_t events);
 
+    /// The same in steps: everything is switched on and the module started with this node's data;
+    /// until the nodes are a healthy pair; for a while.
+    void begin(Node source);
+    bool run_until_pair(Duration patience);
+    void run_for(Duration time) { run_until(now() + time); }
+
     [[nodiscard]] Time now() const { return scheduler.now(); }
     Host& host(Node node) { return *hosts_[index_of(node)]; }
     [[nodiscard]] cluster::Settings settings(Node node) const;

@@ -523,8 +523,9 @@ Status Machine::status() const {
         case Phase::Secondary:
             return {State::Secondary, Readiness::Ready, {}};
         case Phase::Leaving:
-        case Phase::Sealing:
             return {State::Secondary, Readiness::Transient, reason_};
+        case Phase::Sealing:  // it follows nobody any more; blocked: nor can it decide
+            return {blocked_ ? State::Waiting : State::Secondary, by_block, reason_};
         case Phase::Promoting:
         case Phase::StoppingUnits:
         case Phase::Draining:
