@@ -452,6 +452,7 @@ void Module::witness_configured(const std::optional<config::WitnessConfig>& witn
     cluster_.witness = witness;
     witness_reached_ = false;
     witness_trouble_ = "it has not answered yet";
+    cluster::forget_asked(effects_);
     step(cluster::WitnessConfigured{witness ? witness->store : Id128{}});
     show();
 }
@@ -464,6 +465,22 @@ std::string Module::witness_view() const {
     const std::string reached = configured.none()  ? ""
                                 : witness_reached_ ? "; it answers"
                                                    : "; NOT reached: " + witness_trouble_;
+    if (machine_.witness_differs()) {
+        return "not in force on both nodes: their cluster.yaml differ; repeat hamirrorctl witness "
+               "add HOST (or remove)";
+    }
+    if (witness_reached_ && in_force == configured) {
+        const auto stands = machine_.stand();
+        const bool nothing = stands == cluster::RegisterStanding::Lost;
+        if (nothing || stands == cluster::RegisterStanding::Foreign) {
+            return std::string("cannot decide: it holds ") +
+                   (nothing ? "nothing of this module" : "what the nodes' decisions do not lead to") +
+                   "; hamirrorctl witness remove, then witness add";
+        }
+    }
+    if (in_force == configured && machine_.record().witness_open) {
+        return "changed and changed back, in force once both nodes have met" + reached;
+    }
     if (in_force == configured) return "decides when the nodes do not see each other" + reached;
     if (configured.none()) return "removed, still in force until both nodes have met";
     return std::string(in_force.none() ? "added" : "replaced") +

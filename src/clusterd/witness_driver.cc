@@ -4,6 +4,13 @@
 #include "io/clock.h"
 
 namespace ha::clusterd {
+namespace {
+
+bool newer(const ports::RegisterStamp& stamp, const ports::RegisterStamp& than) {
+    return stamp.store != than.store || stamp.counter > than.counter;
+}
+
+}  // namespace
 
 using ports::RegisterAnswer;
 using ports::RegisterOutcome;
@@ -12,6 +19,7 @@ WitnessDriver::WitnessDriver(io::Loop& loop, std::unique_ptr<ports::Register> re
                              ports::RegisterStamp seen, Callbacks callbacks)
     : loop_(loop),
       seen_(seen),
+      saved_(seen),
       callbacks_(std::move(callbacks)),
       registers_(std::move(registers)) {}
 
@@ -45,7 +53,8 @@ ports::Register::Handler WitnessDriver::handler(const std::string& module, std::
     };
 }
 
-/// A stamp that is newer than any before is durable before anybody acts on what came with it.
+/// A stamp that is newer than any that was saved is durable before anybody acts on what came with
+/// it; it may be on its way to the disk already, with another module's answer.
 void WitnessDriver::answered(const std::string& module, std::uint64_t serial,
                              const RegisterAnswer& answer) {
     Watched& watched = *watched_.at(module);
@@ -57,11 +66,13 @@ void WitnessDriver::answered(const std::string& module, std::uint64_t serial,
                        answer.outcome == RegisterOutcome::Won ||
                        answer.outcome == RegisterOutcome::Lost;
     if (!known) return lose(module, answer.text);
-    const bool newer = answer.stamp.store != seen_.store || answer.stamp.counter > seen_.counter;
-    if (!newer) return show(module, serial, answer);
-    seen_ = answer.stamp;
-    callbacks_.save(seen_, [this, alive = std::weak_ptr(alive_), module, serial, answer] {
-        if (!alive.expired()) show(module, serial, answer);
+    if (!newer(answer.stamp, saved_)) return show(module, serial, answer);
+    if (newer(answer.stamp, seen_)) seen_ = answer.stamp;
+    const auto saving = seen_;
+    callbacks_.save(saving, [this, alive = std::weak_ptr(alive_), saving, module, serial, answer] {
+        if (alive.expired()) return;
+        if (newer(saving, saved_)) saved_ = saving;
+        show(module, serial, answer);
     });
 }
 

@@ -65,6 +65,7 @@ class WitnessDriver {
 
     io::Loop& loop_;
     ports::RegisterStamp seen_;
+    ports::RegisterStamp saved_;  // durable: as seen_, or older
     Callbacks callbacks_;
     std::map<std::string, std::unique_ptr<Watched>> watched_;
     std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);

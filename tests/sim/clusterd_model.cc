@@ -112,6 +112,7 @@ void ClusterdModel::deliver(const Event& event) {
     world.say(host_, [&] { return "> " + describe(event); });
     ++world.totals.events;
     effects_.clear();
+    if (std::holds_alternative<WitnessConfigured>(event)) forget_asked(queue_);
     machine_->step(clock(), event, effects_);
     take_effects();
 }

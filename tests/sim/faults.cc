@@ -140,14 +140,17 @@ void break_witness(World& world) {
     });
 }
 
-/// `hamirrorctl witness add` or `remove`: one file after the other, and much may happen between.
+/// `hamirrorctl witness add` or `remove`: one file after the other, and much may happen between. Or
+/// it ends after the first; or an administrator goes back to a witness of before.
 void change_witness(World& world) {
     const Node first = any_node(world);
-    const bool had = !world.witness.configured(first).none();
-    const Id128 next = had && world.random.chance(400) ? Id128{} : world.random.id();
+    const Id128 next = world.witness.another(first);
+    const bool alone = world.random.chance(300);
     ++world.totals.witness_changes;
-    world.note(next.none() ? "## no witness any more" : "## another witness");
+    world.note(std::string(first == Node::First ? "## A" : "## B") + (alone ? " alone" : " first") +
+               (next.none() ? ": no witness any more" : ": another witness"));
     for (Node node : {first, other(first)}) {
+        if (alone && node != first) continue;
         const Duration delay = node == first ? Duration{} : outage(world) / 4;
         world.scheduler.after(delay, owner_of(node), [&world, node, next] {
             if (!world.faults_over) world.witness.configure(world.host(node), next);

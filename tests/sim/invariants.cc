@@ -130,6 +130,8 @@ void Invariants::reported(Host& host, const Report& report) {
                    report.power_lost == host.record.power_lost &&
                    (report.chain.empty() || report.witness == host.record.witness) &&
                    report.stopped_together == host.record.stopped_together &&
+                   (report.chain.empty() || report.witness_configured == report.witness ||
+                    host.record.witness_open) &&
                    (!report.ceding || report.ceding == host.record.ceding);
     check(durable, "told-before-durable",
           node_name(host.self) + " reports what it has not recorded");

@@ -39,6 +39,17 @@ void WitnessModel::configure(Host& host, const Id128& store) {
     host.clusterd.deliver(WitnessConfigured{store});
 }
 
+Id128 WitnessModel::another(Node node) {
+    const Id128& now = configured(node);
+    if (!now.none() && world_.random.chance(300)) return {};
+    if (!stores_.empty() && world_.random.chance(500)) {
+        auto each = stores_.begin();
+        std::advance(each, world_.random.below(stores_.size()));
+        if (each->first != now) return each->first;
+    }
+    return world_.random.id();
+}
+
 void WitnessModel::forget(Node node) {
     Client& client = clients_[index_of(node)];
     client.reached = false;

@@ -31,6 +31,8 @@ class WitnessModel {
     /// The node's cluster.yaml names this one from now on; none: no witness.
     void configure(Host& host, const Id128& store);
     [[nodiscard]] const Id128& configured(Node node) const { return configured_[index_of(node)]; }
+    /// What an administrator may write there next: a new one, one of before, or none.
+    [[nodiscard]] Id128 another(Node node);
     /// The node's clusterd asks; only if the client believes to be connected.
     void ask(Host& host, const cluster::AskWitness& order);
     /// The node's clusterd ended, or begins: the client knows nothing.

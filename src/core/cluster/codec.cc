@@ -126,6 +126,7 @@ std::vector<std::byte> encode(const Record& record) {
     put(out, record.ceding);
     put(out, record.exchange);
     out.id(record.witness);
+    out.u8(record.witness_open ? 1 : 0);
     out.id(record.stopped_together);
     out.u8(record.wanted ? 1 : 0);
     out.id(record.open_boot);
@@ -147,7 +148,10 @@ Result<Record> decode_record(std::span<const std::byte> bytes) {
     record.outdated = in.flag();
     record.ceding = in.maybe_decision();
     if (version >= 2) record.exchange = in.maybe_exchange();
-    if (version >= 3) record.witness = in.raw().id();
+    if (version >= 3) {
+        record.witness = in.raw().id();
+        record.witness_open = in.flag();
+    }
     record.stopped_together = in.raw().id();
     record.wanted = in.flag();
     record.open_boot = in.raw().id();
@@ -182,6 +186,8 @@ std::vector<std::byte> encode(const Report& report) {
     out.u64(report.rules);
     out.id(report.witness);
     out.id(report.witness_configured);
+    out.id(report.witness_mark);
+    out.id(report.witness_heard);
     out.text(report.state);
     out.text(report.readiness);
     out.text(report.reason_code);
@@ -218,6 +224,8 @@ Result<Report> decode_report(std::span<const std::byte> bytes) {
     report.rules = in.raw().u64();
     report.witness = in.raw().id();
     report.witness_configured = in.raw().id();
+    report.witness_mark = in.raw().id();
+    report.witness_heard = in.raw().id();
     report.state = in.raw().text(kMaxText);
     report.readiness = in.raw().text(kMaxText);
     report.reason_code = in.raw().text(kMaxText);

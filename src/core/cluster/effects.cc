@@ -36,4 +36,8 @@ std::vector<Effect> enqueue(std::deque<Effect>& queue, std::vector<Effect> fresh
     return urgent;
 }
 
+void forget_asked(std::deque<Effect>& queue) {
+    std::erase_if(queue, one_of<AskWitness>);
+}
+
 }  // namespace ha::cluster

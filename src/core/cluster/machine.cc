@@ -29,6 +29,8 @@ void Machine::begin(Instant now, std::vector<Effect>& effects) {
         record_.open_boot = Id128{};
         persist();
     }
+    witness_mark_ = mint_id();
+    open_rules();
     if (record_.wanted) {
         // Not "stopped": the application may run all the while, and the peer would take over.
         awaiting_workers_ = true;
@@ -75,6 +77,7 @@ void Machine::step(Instant now, const Event& event, std::vector<Effect>& effects
     (this->*handler)(event);
     change_rules();
     bring_up();
+    open_rules();
     report_if_changed();
     effects_ = nullptr;
 }
@@ -567,6 +570,8 @@ Report Machine::make_report() const {
     report.rules = settings_.rules;
     report.witness = witness();
     report.witness_configured = settings_.witness;
+    report.witness_mark = witness_mark_;
+    if (peer_report_) report.witness_heard = peer_report_->witness_mark;
     Status now = status();
     report.state = name(now.state);
     report.readiness = name(now.readiness);

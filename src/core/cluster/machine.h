@@ -112,6 +112,11 @@ class Machine {
     /// decided here because of silence.
     [[nodiscard]] bool overtaken(Epoch newest, const Id128& id) const;
 
+    /// The two nodes' cluster.yaml name another witness each, as far as this one knows.
+    [[nodiscard]] bool witness_differs() const;
+    /// What the register showed last, against what this node knows.
+    [[nodiscard]] RegisterStanding stand() const;
+
   private:
     using Handler = void (Machine::*)(const Event&);
     friend struct Table;
@@ -152,6 +157,7 @@ class Machine {
     void enter_waiting();
     void evaluate();
     void evaluate_serving_peer();
+    void block_differing_witness();
     void elect();
     void lead();
     void wait_alone();
@@ -239,13 +245,17 @@ class Machine {
     // machine_rules.cc
     [[nodiscard]] Id128 witness() const;
     [[nodiscard]] bool by_witness() const { return !witness().none(); }
-    [[nodiscard]] bool pending() const { return witness() != settings_.witness; }
+    [[nodiscard]] bool pending() const {
+        return record_.witness_open || witness() != settings_.witness;
+    }
     [[nodiscard]] bool reached() const { return witness_reached_ && !pending(); }
-    [[nodiscard]] bool witness_differs() const;
     [[nodiscard]] bool both_pending() const;
     void configure_witness(const WitnessConfigured& event);
     void note_rules(const Report& report);
     void change_rules();
+    void open_rules();
+    void agree_instead();
+    [[nodiscard]] bool may_join() const;
     void adopt_witness();
     void sealing_rules(const Event& event);
     void serving_rules(const Event& event);
@@ -258,7 +268,6 @@ class Machine {
     void bring_up();
     void ask(const Decision& decision, const Id128& expected);
     [[nodiscard]] bool can_ask() const;
-    [[nodiscard]] RegisterStanding stand() const;
     [[nodiscard]] Registered to_ask(const Decision& decision) const;
     void waiting_register(const Event& event);
     void waiting_witness_lost(const Event& event);
@@ -354,6 +363,7 @@ class Machine {
     // the witness
     bool witness_reached_ = false;
     std::optional<Registered> shown_;
+    Id128 witness_mark_;           // Report::witness_mark
     Id128 brought_up_;             // the head that was last asked for as it is
     bool won_ = false;             // our exchange did, and nothing was made of it yet
     bool sealed_durable_ = false;  // Sealing: R12 and the flush are done

@@ -96,7 +96,7 @@ void Machine::serving_report(const Event& event) {
         return settle_shrink(Confirmation::PeerConsent);
     }
     if (learn(report)) return demote();
-    if (shrink_ == Shrink::Delayed && (!record_.exchange || both_pending())) begin_shrink();
+    if (shrink_ == Shrink::Delayed && !record_.exchange) begin_shrink();
     if (first_waits_ && peer_knows()) first_modification(FirstModification{head().id});
     if (phase_ == Phase::Serving && report.swap_wanted && peer_fits())
         return begin_stop(Goal::Swap);
@@ -135,7 +135,10 @@ void Machine::consider_member() {
                 report.activity == Activity::Waiting || report.activity == Activity::Leaving;
     bool awaited = report.keeps_copy && report.activity == Activity::Waiting;
     bool outdated = peer_ == Peer::Member && report.outdated;
-    if ((away && !awaited) || report.leaving || outdated || report_differs()) {
+    // It goes by another witness and is not about to change over: not with this node in S.
+    bool strays = !pending() && report.witness != witness() &&
+                  report.witness_configured != witness();
+    if ((away && !awaited) || report.leaving || outdated || report_differs() || strays) {
         evict_ = true;
         begin_shrink();
     }
@@ -145,9 +148,8 @@ void Machine::consider_joiner() {
     const Report& report = *peer_report_;
     bool ready = report.activity == Activity::Rebuilding && report.outdated && report.term == term_;
     if (peer_ == Peer::Rebuilding && !ready) return drop_rebuild();
-    bool can_join = phase_ == Phase::Serving && head().in_sync == InSync::only(self()) &&
-                    !report_differs() && !witness_differs() &&
-                    (pending() || report.witness == witness());
+    bool can_join =
+        phase_ == Phase::Serving && head().in_sync == InSync::only(self()) && may_join();
     if (peer_ == Peer::Absent && ready && can_join && report.attempt != rebuilt_attempt_) {
         rebuilt_attempt_ = report.attempt;
         peer_ = Peer::Rebuilding;
@@ -214,7 +216,8 @@ void Machine::join_ready(const Event& event) {
     if (peer_ == Peer::Absent) return emit(StopResync{});  // of a clusterd before this one
     // One that was given up may have ended before the mirror was told.
     if (peer_ != Peer::Rebuilding || std::get<JoinReady>(event).token != resync_token_) return;
-    if (record_.exchange) {  // nothing else is decided before it is settled (R6)
+    // Nothing else is decided before it is settled (R6); and the files may have been changed.
+    if (record_.exchange || !may_join()) {
         rebuilt_attempt_ = 0;
         return drop_rebuild();
     }
@@ -296,7 +299,7 @@ void Machine::overtaken_primary(const Event&) {
 
 void Machine::settle_shrink(Confirmation confirmation) {
     HA_ASSERT(proposal_.has_value());
-    decide(*proposal_, confirmation);
+    if (head().id != proposal_->id) decide(*proposal_, confirmation);
     apply_shrink();
 }
 

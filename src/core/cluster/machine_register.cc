@@ -61,6 +61,7 @@ void Machine::learn_shown() {
     const bool given = record_.ceding && record_.ceding->id == decision.id;
     if (given && phase_ == Phase::Ceding) return;  // the peer says so itself, or falls silent
     const bool child = decision.parent == head().id;
+    if (child && decision.number != head().number.next()) return;  // no decision of ours or the peer's
     if (!child && record_.outdated) return;
     if (child) record_.chain.append({decision, false, Confirmation::Register});
     const bool without_us = !child || !decision.in_sync.has(self());
@@ -175,18 +176,23 @@ void Machine::ask_or_wait(const Decision& decision) {
 }
 
 void Machine::wait_for_witness() {
+    if (pending() && contact_ && witness_differs()) return block_differing_witness();
     if (pending()) {
         return block("witness-pending",
-                     "The witness was changed, and the nodes have not met since.");
+                     "The witness was changed, and the nodes have not met since: start the module "
+                     "on " + peer_name() + ". If that node is lost, here: hamirrorctl start " +
+                         settings_.module + " --as-source");
     }
     if (!reached()) return block("witness-unreachable", "The witness is not reached.");
     if (stand() == RegisterStanding::Lost) {
         return block("register-lost",
-                     "The witness holds nothing of this module: its store was lost or replaced.");
+                     "The witness holds nothing of this module: its store was lost or replaced. With "
+                     "both nodes up: hamirrorctl witness remove, then hamirrorctl witness add.");
     }
     if (stand() == RegisterStanding::Foreign) {
         return block("register-foreign",
-                     "The witness holds a decision that this node's do not lead to.");
+                     "The witness holds a decision that this node's do not lead to. With both nodes "
+                     "up: hamirrorctl witness remove, then hamirrorctl witness add.");
     }
     wait_for("witness", "Waiting for the witness to decide.");
 }
@@ -214,6 +220,7 @@ void Machine::serving_register(const Event&) {
         return head().in_sync == InSync::only(self()) ? apply_shrink() : apply_join();
     }
     if (record_.outdated || head().primary != self()) return demote();
+    if (proposal_ && head().id == proposal_->id) return apply_shrink();
     if (record_.exchange) return;
     if (shrink_ == Shrink::Delayed) begin_shrink();
 }

@@ -182,6 +182,9 @@ void Machine::take_over() {
     if (record_.exchange && !pending()) return;  // R6: the register shows what becomes of it
     if (forcing_) return decide_forced();
     if (by_witness() && pending()) return enter_waiting();
+    // It cedes by a witness that this node does not go by: only there it could be taken.
+    const bool elsewhere = contact_ && peer_report_ && peer_report_->witness != witness();
+    if (ceded_to_us_ && elsewhere) return enter_waiting();
     if (ceded_to_us_ && ceded_to_us_->parent == head().id) {
         Decision given = *ceded_to_us_;
         if (by_witness()) return ask_or_wait(given);

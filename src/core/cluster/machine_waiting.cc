@@ -43,6 +43,7 @@ void Machine::waiting_report(const Event& event) {
         return promote(head().in_sync.has(peer()), mint_id());
     }
     bool agreed_to_theirs = consent(report);
+    pursue();  // it may have come back as one that cannot agree
     evaluate();
     // Ours was withdrawn in favour of theirs.
     if (!agreed_to_theirs && phase_ == Phase::Waiting && consent(report)) evaluate();
@@ -135,6 +136,12 @@ bool Machine::report_differs() const {
     return peer_report_ && peer_report_->rules != settings_.rules;
 }
 
+void Machine::block_differing_witness() {
+    block("configuration-differs",
+          "The witness in /etc/hamirror/cluster.yaml on " + self_name() + " is not " + peer_name() +
+              "'s. On either node: hamirrorctl witness add HOST (or remove).");
+}
+
 void Machine::evaluate_serving_peer() {
     if (keeps_copy_ && !record_.outdated && in_sync_self()) return follow(false);
     if (!record_.outdated) {
@@ -149,10 +156,7 @@ void Machine::evaluate_serving_peer() {
                          " has (hamirrorctl apply FILE), start it again.");
     }
     if (witness_differs()) {
-        return block("configuration-differs",
-                     "The witness in /etc/hamirror/cluster.yaml on " + self_name() + " is not " +
-                         peer_name() +
-                         "'s. On either node: hamirrorctl witness add HOST (or remove).");
+        return block_differing_witness();
     }
     if (rebuild_after_ && now_ < *rebuild_after_) {
         deadline_ = rebuild_after_;
@@ -305,9 +309,13 @@ void Machine::birth() {
     if (contact_ && peer_report_ && !peer_report_->chain.empty()) {
         return refuse("already-born", peer_name() + " already has data of this module.");
     }
+    // Asked of the witness before: nobody goes by that any more, and nothing was promised.
+    if (pending()) record_.exchange.reset();
     if (by_witness() && !can_ask()) {
         return stand() == RegisterStanding::Ahead
-                   ? refuse("already-born", "The witness already knows this module's data.")
+                   ? refuse("already-born", "The witness already knows this module's data. If that is of a module "
+                            "that is no more, without a witness: hamirrorctl witness remove; start "
+                            "the module; hamirrorctl witness add.")
                    : refuse("witness-unreachable", "The witness is not reached.");
     }
     record_.module_id = mint_id();

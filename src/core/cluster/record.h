@@ -29,6 +29,10 @@ struct Record {
     std::optional<Exchange> exchange;
     /// R14: the witness in force here, by its store's id; none: the policy decides.
     Id128 witness;
+    /// R14: the other node may have heard that this one waits for another witness, and may go by
+    /// that. So the one in force decides nothing here, whatever cluster.yaml names now, until the
+    /// two nodes have met again.
+    bool witness_open = false;
     /// R13: both copies were identical and durable when both stopped under this decision.
     Id128 stopped_together;
     /// The operator wants the module running on this node.
@@ -83,6 +87,8 @@ struct Report {
     std::uint64_t rules = 0;      // digest of the configuration it decides by (core/config/rules.h)
     Id128 witness;                // in force there; none: no witness
     Id128 witness_configured;     // in cluster.yaml; another one: pending (R14)
+    Id128 witness_mark;           // another one each time the configured one is read or changed
+    Id128 witness_heard;          // the mark of the other node's last report
     std::string state;            // for people, as `status` shows it
     std::string readiness;
     std::string reason_code;

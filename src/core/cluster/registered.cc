@@ -51,9 +51,9 @@ Result<Registered> from_register(const ports::RegisterValue& value) {
     const std::uint32_t count = in.u32();
     if (count > Registered::kMaxAncestors) return fail("the register's value is damaged");
     for (std::uint32_t i = 0; i < count; ++i) out.ancestors.push_back(in.id());
-    if (!decision || !in.done() || decision->id != value.id) {
-        return fail("the register's value is damaged");
-    }
+    const bool sound = decision && in.done() && decision->id == value.id &&
+                       decision->number.value != 0 && decision->in_sync.has(decision->primary);
+    if (!sound) return fail("the register's value is damaged");
     out.decision = *decision;
     return out;
 }

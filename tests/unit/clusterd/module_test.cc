@@ -285,6 +285,7 @@ TEST_F(ModuleTest, AWitnessIsAddedWhileTheModuleIsServed) {
     EXPECT_EQ(module_->view().witness,
               "added, in force once both nodes have met; NOT reached: it has not answered yet");
     module_->witness_shown(std::nullopt);
+    run_until([&] { return !exchanges_.empty(); });
     ASSERT_EQ(exchanges_.size(), 1U);
     EXPECT_TRUE(exchanges_[0].expected.none());
     module_->witness_shown(exchanges_[0].value);

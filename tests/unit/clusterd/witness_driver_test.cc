@@ -111,6 +111,19 @@ TEST_F(WitnessDriverTest, NothingIsShownBeforeTheStampIsDurable) {
     EXPECT_EQ(won->value, value(1));
 }
 
+TEST_F(WitnessDriverTest, AnotherModulesAnswerDoesNotOvertakeTheStamp) {
+    driver_->add("db");
+    ASSERT_TRUE(next());
+    disk_works_ = false;
+    driver_->ask("db", {Id128{}, value(1)});
+    EXPECT_TRUE(silent_for(300ms));
+    driver_->add("web");
+    EXPECT_TRUE(silent_for(300ms)) << "its answer has the stamp that is not durable yet";
+    for (auto& done : std::exchange(waiting_, {})) done();
+    EXPECT_TRUE(next());
+    EXPECT_TRUE(next());
+}
+
 TEST_F(WitnessDriverTest, AnExchangeWithoutAnAnswerIsLostAndFoundByReading) {
     driver_->add("db");
     ASSERT_TRUE(next());

@@ -360,6 +360,7 @@ class WitnessChange : public testing::Test {
         peer.data_ok = true;
         peer.witness = in_force;
         peer.witness_configured = configured;
+        if (hears_) peer.witness_heard = mark_;
         step(PeerReported{peer});
     }
     void start() {
@@ -370,6 +371,11 @@ class WitnessChange : public testing::Test {
     void step(const Event& event) {
         effects_.clear();
         machine_->step(Instant{}, event, effects_);
+        for (const Effect& effect : effects_) {
+            if (const auto* sent = std::get_if<SendReport>(&effect)) {
+                mark_ = sent->report.witness_mark;
+            }
+        }
     }
     RegisterShown shows_head() {
         return {registered(record_.module_id, record_.chain, settings_.rules)};
@@ -378,6 +384,8 @@ class WitnessChange : public testing::Test {
 
     Settings settings_;
     Record record_;
+    Id128 mark_;  // of the machine's last report
+    bool hears_ = true;
     std::optional<Machine> machine_;
     std::vector<Effect> effects_;
 };
@@ -466,6 +474,131 @@ TEST_F(WitnessChange, AJoinIsOfTheResyncThatWasOrderedLast) {
     EXPECT_EQ(machine_->record().chain.head().decision.number, Epoch{3});
     step(JoinReady{tokens[1]});
     EXPECT_EQ(machine_->record().chain.head().decision.number, Epoch{4});
+}
+
+/// The primary may go by the new one already; this node's file went back to the old one unheard.
+TEST_F(WitnessChange, WhatTheOtherWasToldIsNotTakenBackByTheFile) {
+    follow({7, 7});
+    step(shows_head());
+    step(WitnessConfigured{kNew});
+    EXPECT_EQ(count<Persist>(effects_), 1U) << "before the report says so";
+    hears_ = false;
+    for (const bool restarted : {false, true}) {
+        if (restarted) {
+            record_ = machine_->record();
+            follow({7, 7});
+        }
+        step(WitnessConfigured{{7, 7}});
+        step(shows_head());
+        step(PeerSilent{});
+        step(PeerOverdue{});
+        step(Sealed{Epoch{2}});
+        for (const Effect& effect : std::vector<Effect>(effects_)) {
+            if (const auto* flush = std::get_if<MakeDurable>(&effect)) {
+                step(MadeDurable{flush->token});
+            }
+        }
+        EXPECT_EQ(count<AskWitness>(effects_), 0U);
+        EXPECT_FALSE(machine_->record().exchange);
+    }
+    hear({7, 7}, {7, 7});
+    EXPECT_TRUE(machine_->record().witness_open);
+    hears_ = true;
+    hear({7, 7}, {7, 7});
+    EXPECT_FALSE(machine_->record().witness_open);
+}
+
+TEST_F(WitnessChange, NoJoinWithAnotherWitnessInTheOtherFile) {
+    record_.chain.append(entry(3, InSync::only(Node::First), true));
+    record_.chain.mark_confirmed(record_.chain.head().decision.id, Confirmation::PeerConsent);
+    serve({});
+    Report peer;
+    peer.module_id = record_.module_id;
+    peer.chain = record_.chain;
+    peer.rules = settings_.rules;
+    peer.activity = Activity::Rebuilding;
+    peer.outdated = true;
+    peer.term = {5, 5};
+    peer.attempt = 4;
+    step(PeerReported{peer});
+    ASSERT_EQ(count<StartResync>(effects_), 1U);
+    const auto token = std::get<StartResync>(*std::find_if(
+        effects_.begin(), effects_.end(), [](const Effect& effect) {
+            return std::holds_alternative<StartResync>(effect);
+        })).token;
+    step(WitnessConfigured{kNew});
+    step(shows_head());
+    ASSERT_EQ(in_force(), kNew);
+    step(JoinReady{token});
+    EXPECT_FALSE(machine_->record().exchange);
+    EXPECT_EQ(count<StopResync>(effects_), 1U);
+}
+
+/// The primary gave it up, and power was lost there before this node heard so.
+TEST_F(WitnessChange, ARemovedOneDoesNotKeepThePairFromElecting) {
+    settings_ = settings_of(Node::Second);
+    record_.witness = {7, 7};
+    start();
+    MirrorOpened opened;
+    opened.marker_valid = true;
+    for (const Event& event : std::initializer_list<Event>{opened, AddressesDropped{}, UnitsGone{},
+                                                           HeldFailed{}}) {
+        step(event);
+    }
+    ASSERT_EQ(machine_->phase(), Phase::Waiting);
+    Report peer;
+    peer.module_id = record_.module_id;
+    peer.chain = record_.chain;
+    peer.rules = settings_.rules;
+    peer.power_lost = true;
+    peer.activity = Activity::Waiting;
+    peer.data_ok = true;
+    step(PeerReported{peer});
+    for (const Effect& effect : std::vector<Effect>(effects_)) {
+        if (const auto* flush = std::get_if<MakeDurable>(&effect)) step(MadeDurable{flush->token});
+    }
+    EXPECT_EQ(machine_->status().reason.code, "agreeing");
+}
+
+/// The exchange of its birth went to a witness that is gone.
+TEST_F(WitnessChange, AModuleIsBornAtTheWitnessThatReplacesOneThatDied) {
+    record_ = Record{};
+    record_.wanted = true;
+    settings_ = settings_of(Node::First);
+    settings_.witness = {7, 7};
+    start();
+    MirrorOpened opened;
+    opened.marker_absent = true;
+    for (const Event& event : std::initializer_list<Event>{opened, AddressesDropped{}, UnitsGone{},
+                                                           HeldFailed{}, RegisterShown{}}) {
+        step(event);
+    }
+    StartRequested source;
+    source.as_source = true;
+    step(source);
+    ASSERT_TRUE(machine_->record().exchange);
+    step(WitnessLost{});
+    step(WitnessConfigured{kNew});
+    step(RegisterShown{});
+    step(source);
+    EXPECT_EQ(count<Refuse>(effects_), 0U);
+    ASSERT_EQ(count<AskWitness>(effects_), 1U);
+    for (const Effect& effect : std::vector<Effect>(effects_)) {
+        if (const auto* asked = std::get_if<AskWitness>(&effect)) step(RegisterShown{asked->value});
+    }
+    EXPECT_EQ(machine_->phase(), Phase::Promoting);
+    EXPECT_EQ(in_force(), kNew);
+}
+
+TEST_F(WitnessChange, WhatAnEarlierTimeLeftThereIsReplacedWhenBothAgree) {
+    serve({});
+    step(WitnessConfigured{kNew});
+    Chain other_chain;
+    other_chain.append(entry(77, InSync::only(Node::Second), true));
+    step(RegisterShown{registered({6, 6}, other_chain, 0)});
+    EXPECT_EQ(count<AskWitness>(effects_), 0U) << "the other node may go by it";
+    hear({}, kNew);
+    ASSERT_EQ(count<AskWitness>(effects_), 1U);
 }
 
 }  // namespace
