@@ -474,7 +474,8 @@ std::string Module::witness_view() const {
         const bool nothing = stands == cluster::RegisterStanding::Lost;
         if (nothing || stands == cluster::RegisterStanding::Foreign) {
             return std::string("cannot decide: it holds ") +
-                   (nothing ? "nothing of this module" : "what the nodes' decisions do not lead to") +
+                   (nothing ? "nothing of this module"
+                            : "what the nodes' decisions do not lead to") +
                    "; hamirrorctl witness remove, then witness add";
         }
     }

@@ -127,6 +127,7 @@ std::vector<std::byte> encode(const Record& record) {
     put(out, record.exchange);
     out.id(record.witness);
     out.u8(record.witness_open ? 1 : 0);
+    out.u8(record.proposed ? 1 : 0);
     out.id(record.stopped_together);
     out.u8(record.wanted ? 1 : 0);
     out.id(record.open_boot);
@@ -151,6 +152,7 @@ Result<Record> decode_record(std::span<const std::byte> bytes) {
     if (version >= 3) {
         record.witness = in.raw().id();
         record.witness_open = in.flag();
+        record.proposed = in.flag();
     }
     record.stopped_together = in.raw().id();
     record.wanted = in.flag();

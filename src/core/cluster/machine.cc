@@ -178,8 +178,10 @@ void Machine::opened(const Event& event) {
              "copies are compared.");
     }
     bool ours = !record_.outdated && in_sync_self() && !record_.ceding;
-    // What was held for an open exchange stays held: it is not adopted (R3). A join holds nothing.
-    bool settled = !record_.exchange || record_.exchange->decision.cause == Cause::Join;
+    // What was held for an open exchange or proposal stays held: it is not adopted (R3). A join
+    // holds nothing.
+    bool settled =
+        !record_.proposed && (!record_.exchange || record_.exchange->decision.cause == Cause::Join);
     if (fact.serving && ours && settled && head().primary == self()) {
         emit(ResumeMirror{});  // it may have been drained for a stop that nobody remembers
         return promote(head().in_sync.has(peer()), fact.term);
@@ -322,6 +324,7 @@ bool Machine::learn(const Report& report) {
     record_.module_id = report.module_id;
     if (record_.chain.empty()) record_.witness = report.witness;
     record_.chain = merged(record_.chain, report.chain);
+    record_.proposed = false;
     // Ours was agreed to, or has lost, or an operator overruled it: then nobody asks for it again.
     record_.exchange.reset();
     if (!was_member || !in_sync_self()) record_.outdated = true;
@@ -385,6 +388,7 @@ void Machine::decide(const Decision& decision, Confirmation confirmation) {
         record_.exchange.reset();
     }
     record_.chain.append({decision, false, confirmation});
+    record_.proposed = false;
     record_.stopped_together = Id128{};
     record_.ceding.reset();
     persist();

@@ -14,8 +14,8 @@ void Machine::promote(bool peer_member, Id128 term) {
     proposal_.reset();
     ceded_to_us_.reset();
     keeps_copy_ = false;
-    if (record_.power_lost || !record_.stopped_together.none()) {
-        record_.power_lost = false;
+    if (record_.power_lost || record_.proposed || !record_.stopped_together.none()) {
+        record_.power_lost = record_.proposed = false;
         record_.stopped_together = Id128{};
         persist();
     }
@@ -136,8 +136,8 @@ void Machine::consider_member() {
     bool awaited = report.keeps_copy && report.activity == Activity::Waiting;
     bool outdated = peer_ == Peer::Member && report.outdated;
     // It goes by another witness and is not about to change over: not with this node in S.
-    bool strays = !pending() && report.witness != witness() &&
-                  report.witness_configured != witness();
+    bool strays =
+        !pending() && report.witness != witness() && report.witness_configured != witness();
     if ((away && !awaited) || report.leaving || outdated || report_differs() || strays) {
         evict_ = true;
         begin_shrink();
@@ -270,7 +270,9 @@ void Machine::flushed(const Event& event) {
     shrink_ = Shrink::Proposed;
     if (by_register) return ask(*proposal_, head().id);
     // Never a ceding by silence: the peer may have taken it (R8).
-    if (silent_ && phase_ != Phase::Ceding) settle_shrink(Confirmation::Alone);
+    if (silent_ && phase_ != Phase::Ceding) return settle_shrink(Confirmation::Alone);
+    record_.proposed = true;
+    persist();
 }
 
 /// A peer that is heard and answers no proposal cannot answer for this module (its disk, a control

@@ -61,7 +61,8 @@ void Machine::learn_shown() {
     const bool given = record_.ceding && record_.ceding->id == decision.id;
     if (given && phase_ == Phase::Ceding) return;  // the peer says so itself, or falls silent
     const bool child = decision.parent == head().id;
-    if (child && decision.number != head().number.next()) return;  // no decision of ours or the peer's
+    if (child && decision.number != head().number.next())
+        return;  // no decision of ours or the peer's
     if (!child && record_.outdated) return;
     if (child) record_.chain.append({decision, false, Confirmation::Register});
     const bool without_us = !child || !decision.in_sync.has(self());
@@ -180,19 +181,22 @@ void Machine::wait_for_witness() {
     if (pending()) {
         return block("witness-pending",
                      "The witness was changed, and the nodes have not met since: start the module "
-                     "on " + peer_name() + ". If that node is lost, here: hamirrorctl start " +
+                     "on " +
+                         peer_name() + ". If that node is lost, here: hamirrorctl start " +
                          settings_.module + " --as-source");
     }
     if (!reached()) return block("witness-unreachable", "The witness is not reached.");
     if (stand() == RegisterStanding::Lost) {
-        return block("register-lost",
-                     "The witness holds nothing of this module: its store was lost or replaced. With "
-                     "both nodes up: hamirrorctl witness remove, then hamirrorctl witness add.");
+        return block(
+            "register-lost",
+            "The witness holds nothing of this module: its store was lost or replaced. With "
+            "both nodes up: hamirrorctl witness remove, then hamirrorctl witness add.");
     }
     if (stand() == RegisterStanding::Foreign) {
-        return block("register-foreign",
-                     "The witness holds a decision that this node's do not lead to. With both nodes "
-                     "up: hamirrorctl witness remove, then hamirrorctl witness add.");
+        return block(
+            "register-foreign",
+            "The witness holds a decision that this node's do not lead to. With both nodes "
+            "up: hamirrorctl witness remove, then hamirrorctl witness add.");
     }
     wait_for("witness", "Waiting for the witness to decide.");
 }

@@ -313,7 +313,8 @@ void Machine::birth() {
     if (pending()) record_.exchange.reset();
     if (by_witness() && !can_ask()) {
         return stand() == RegisterStanding::Ahead
-                   ? refuse("already-born", "The witness already knows this module's data. If that is of a module "
+                   ? refuse("already-born",
+                            "The witness already knows this module's data. If that is of a module "
                             "that is no more, without a witness: hamirrorctl witness remove; start "
                             "the module; hamirrorctl witness add.")
                    : refuse("witness-unreachable", "The witness is not reached.");

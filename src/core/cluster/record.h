@@ -33,6 +33,9 @@ struct Record {
     /// that. So the one in force decides nothing here, whatever cluster.yaml names now, until the
     /// two nodes have met again.
     bool witness_open = false;
+    /// R11: this node, serving, asked the other to consent to leave S. Recorded before it is said,
+    /// for the consent may come when a process of ours that began later acknowledges again.
+    bool proposed = false;
     /// R13: both copies were identical and durable when both stopped under this decision.
     Id128 stopped_together;
     /// The operator wants the module running on this node.

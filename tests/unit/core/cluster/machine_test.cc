@@ -446,6 +446,32 @@ TEST_F(WitnessChange, ARemovedOneIsGivenUpByThePrimaryFirst) {
     EXPECT_EQ(in_force(), Id128{});
 }
 
+/// It acknowledged again what was flushed for by nobody, and then the other one's consent came.
+TEST_F(WitnessChange, AProposalIsRememberedByTheNextProcess) {
+    serve({});
+    step(PeerCopyFailed{"disk"});
+    std::uint64_t token = 0;
+    for (const Effect& effect : effects_) {
+        if (const auto* flush = std::get_if<MakeDurable>(&effect)) token = flush->token;
+    }
+    step(MadeDurable{token});
+    ASSERT_EQ(count<Persist>(effects_), 1U);
+    ASSERT_EQ(count<SendReport>(effects_), 1U);
+    const auto first = std::find_if(effects_.begin(), effects_.end(), [](const Effect& effect) {
+        return std::holds_alternative<Persist>(effect) ||
+               std::holds_alternative<SendReport>(effect);
+    });
+    ASSERT_TRUE(std::holds_alternative<Persist>(*first)) << "before it is said";
+    record_ = std::get<Persist>(*first).record;
+    start();
+    MirrorOpened opened;
+    opened.marker_valid = opened.serving = true;
+    opened.term = {5, 5};
+    step(opened);
+    EXPECT_EQ(count<ResumeMirror>(effects_), 0U);
+    EXPECT_EQ(machine_->phase(), Phase::Demoting);
+}
+
 /// The end of a comparison that was given up, said before the mirror was told: it is no join.
 TEST_F(WitnessChange, AJoinIsOfTheResyncThatWasOrderedLast) {
     record_.chain.append(entry(3, InSync::only(Node::First), true));
@@ -522,10 +548,12 @@ TEST_F(WitnessChange, NoJoinWithAnotherWitnessInTheOtherFile) {
     peer.attempt = 4;
     step(PeerReported{peer});
     ASSERT_EQ(count<StartResync>(effects_), 1U);
-    const auto token = std::get<StartResync>(*std::find_if(
-        effects_.begin(), effects_.end(), [](const Effect& effect) {
-            return std::holds_alternative<StartResync>(effect);
-        })).token;
+    const auto token =
+        std::get<StartResync>(*std::find_if(effects_.begin(), effects_.end(),
+                                            [](const Effect& effect) {
+                                                return std::holds_alternative<StartResync>(effect);
+                                            }))
+            .token;
     step(WitnessConfigured{kNew});
     step(shows_head());
     ASSERT_EQ(in_force(), kNew);
@@ -541,8 +569,8 @@ TEST_F(WitnessChange, ARemovedOneDoesNotKeepThePairFromElecting) {
     start();
     MirrorOpened opened;
     opened.marker_valid = true;
-    for (const Event& event : std::initializer_list<Event>{opened, AddressesDropped{}, UnitsGone{},
-                                                           HeldFailed{}}) {
+    for (const Event& event :
+         std::initializer_list<Event>{opened, AddressesDropped{}, UnitsGone{}, HeldFailed{}}) {
         step(event);
     }
     ASSERT_EQ(machine_->phase(), Phase::Waiting);
