@@ -367,7 +367,10 @@ void Module::evidence(Instant at) {
 void Module::heard(const ModuleBeat* beat) {
     Instant now = io::boot_now();
     bool cut_off = beat == nullptr || beat->heard_age >= config_.timing.take_after;
-    bool ahead = beat != nullptr && machine_.overtaken(beat->newest, beat->decision);
+    // What its last report shows already is no news, and it would not be reported again.
+    const bool known =
+        beat != nullptr && peer_report_ && peer_report_->chain.contains(beat->decision);
+    bool ahead = beat != nullptr && !known && machine_.overtaken(beat->newest, beat->decision);
     // It has decided without us: its report is what we wait for now, not its silence.
     monitor_.deaf(cut_off && !ahead, now);
     peer_ahead_ = ahead;

@@ -264,7 +264,8 @@ Duration ClusterdModel::heard_ago() const {
 /// A peer that has not heard us for take_after counts as silent, however loud it is.
 void ClusterdModel::heartbeat(const Said& said) {
     if (!alive()) return;
-    bool ahead = machine_->overtaken(said.newest, said.decision);
+    const bool known = peer_report_ && peer_report_->chain.contains(said.decision);
+    bool ahead = !known && machine_->overtaken(said.newest, said.decision);
     monitor_->deaf(said.heard_ago >= Timing{}.take_after && !ahead, clock());
     peer_ahead_ = ahead;
     if (ahead) deliver(PeerAhead{});

@@ -101,11 +101,15 @@ void Machine::agree_instead() {
 }
 
 /// What was asked of the witness before and is not settled will not be: nobody goes by it any more.
+/// Of the same witness it is asked again, for what it showed meanwhile was not heeded.
 void Machine::adopt_witness() {
     if (record_.witness != settings_.witness) record_.exchange.reset();
     record_.witness = settings_.witness;
     record_.witness_open = false;
     persist();
+    if (reached() && record_.exchange && !awaits_consent()) {
+        emit(AskWitness{record_.exchange->expected, to_ask(record_.exchange->decision)});
+    }
     tell("witness", record_.witness.none() ? "No witness decides from now on."
                                            : "The witness decides from now on.");
 }
