@@ -35,9 +35,10 @@ void Machine::open_rules() {
     persist();
 }
 
-/// The other node decides by what this one does, or will: never both in S otherwise.
+/// The other node decides by what this one does, or will: never both in S otherwise. Of one whose
+/// report is not at hand nobody knows.
 bool Machine::may_join() const {
-    return !report_differs() && !witness_differs() &&
+    return peer_report_ && !report_differs() && !witness_differs() &&
            (pending() || peer_report_->witness == witness());
 }
 

@@ -563,6 +563,34 @@ TEST_F(WitnessChange, NoJoinWithAnotherWitnessInTheOtherFile) {
 }
 
 /// The primary gave it up, and power was lost there before this node heard so.
+/// What it said of its witness was forgotten with the rest: nobody knows by what it decides.
+TEST_F(WitnessChange, NoJoinWithoutAReport) {
+    record_.chain.append(entry(3, InSync::only(Node::First), true));
+    serve({7, 7});
+    step(shows_head());
+    Report peer;
+    peer.module_id = record_.module_id;
+    peer.chain = record_.chain;
+    peer.rules = settings_.rules;
+    peer.activity = Activity::Rebuilding;
+    peer.outdated = true;
+    peer.term = {5, 5};
+    peer.attempt = 4;
+    peer.witness = peer.witness_configured = {7, 7};
+    step(PeerReported{peer});
+    const auto start = std::find_if(effects_.begin(), effects_.end(), [](const Effect& effect) {
+        return std::holds_alternative<StartResync>(effect);
+    });
+    ASSERT_NE(start, effects_.end());
+    const JoinReady ready{std::get<StartResync>(*start).token};
+    step(PeerAhead{});
+    step(ready);
+    EXPECT_FALSE(machine_->record().exchange);
+    EXPECT_EQ(count<StopResync>(effects_), 1U);
+    step(PeerReported{peer});
+    EXPECT_EQ(count<StartResync>(effects_), 1U);
+}
+
 TEST_F(WitnessChange, ARemovedOneDoesNotKeepThePairFromElecting) {
     settings_ = settings_of(Node::Second);
     record_.witness = {7, 7};
