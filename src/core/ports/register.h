@@ -12,7 +12,7 @@
 #include "base/time.h"
 
 // The register of a witness, as the decisions see it: one durable cell for each module, changed by
-// compare-and-exchange only. hamirror-witness is one implementation, an etcd will be another;
+// compare-and-exchange only. hamirror-witness is one implementation, an etcd is another;
 // tests/unit/witness/register_contract_test.cc holds each of them to what is said here.
 
 namespace ha::ports {

@@ -375,7 +375,8 @@ TEST_P(RegisterContract, AnswersEndWithTheRegister) {
 
 INSTANTIATE_TEST_SUITE_P(All, RegisterContract,
                          testing::Values(Kind{"memory", memory_world},
-                                         Kind{"hamirror-witness", witness_world}));
+                                         Kind{"hamirror-witness", witness_world},
+                                         Kind{"etcd", etcd_world}));
 
 }  // namespace
 }  // namespace ha::witness

@@ -39,5 +39,7 @@ std::unique_ptr<RegisterWorld> memory_world();
 /// The real hamirror-witness in a process of its own, over TLS, with files in a directory that goes
 /// with the world.
 std::unique_ptr<RegisterWorld> witness_world();
+/// The real etcd, one member, over TLS with authentication.
+std::unique_ptr<RegisterWorld> etcd_world();
 
 }  // namespace ha::witness
