@@ -133,8 +133,20 @@ struct BusFaceVtable {
     static int swap(sd_bus_message* call, void* object, sd_bus_error* error) noexcept {
         return order(call, object, error, false,
                      [](Commands& commands, const std::string& module, bool, Done done) {
-                         commands.swap(module, std::move(done));
+                         commands.swap(module, "", std::move(done));
                      });
+    }
+
+    static int swap_to(sd_bus_message* call, void* target, sd_bus_error* error) noexcept {
+        const auto* object = static_cast<BusObject*>(target);
+        BusFace* face = object->face;
+        const char* node = nullptr;
+        int code = sd_bus_message_read(call, "s", &node);
+        if (code < 0) return code;
+        if (code = refuse(face, call, error); code < 0) return code;
+        const std::string module = object->name;
+        face->commands_->swap(module, node, answer(call, false));
+        return 1;
     }
 
     template <typename Give>
@@ -203,6 +215,8 @@ const std::array kModuleVtable{
                                           BusFaceVtable::stop, kOwnCheck),
     sd_bus_vtable SD_BUS_METHOD_WITH_ARGS("Swap", SD_BUS_NO_ARGS, SD_BUS_NO_RESULT,
                                           BusFaceVtable::swap, kOwnCheck),
+    sd_bus_vtable SD_BUS_METHOD_WITH_ARGS("SwapTo", SD_BUS_ARGS("s", node), SD_BUS_NO_RESULT,
+                                          BusFaceVtable::swap_to, kOwnCheck),
     sd_bus_vtable SD_BUS_PROPERTY("State", "s", BusFaceVtable::get, 0, kEmits),
     sd_bus_vtable SD_BUS_PROPERTY("Readiness", "s", BusFaceVtable::get, 0, kEmits),
     sd_bus_vtable SD_BUS_PROPERTY("ReasonCode", "s", BusFaceVtable::get, 0, kEmits),

@@ -39,7 +39,7 @@ class Daemon final : public Commands {
     [[nodiscard]] ClusterView view() const override;
     void start(const std::string& module, bool as_source, Done done) override;
     void stop(const std::string& module, bool all, Done done) override;
-    void swap(const std::string& module, Done done) override;
+    void swap(const std::string& module, const std::string& to, Done done) override;
     void apply(const std::string& yaml, const std::string& file_name, bool dry_run,
                bool without_peer, Done done) override;
     void set_witness(std::optional<config::WitnessConfig> witness, Done done) override;

@@ -90,8 +90,9 @@ class Commands {
     [[nodiscard]] virtual ClusterView view() const = 0;
     virtual void start(const std::string& module, bool as_source, Done done) = 0;
     virtual void stop(const std::string& module, bool all, Done done) = 0;
-    /// Given to either node; the primary carries it out.
-    virtual void swap(const std::string& module, Done done) = 0;
+    /// Given to either node; the primary carries it out. `to`: the node that shall be primary, and
+    /// if it is, that is a refusal (AlreadyPrimary); empty: whichever is not.
+    virtual void swap(const std::string& module, const std::string& to, Done done) = 0;
     /// Validates on both nodes; installs on both or on neither unless `dry_run`. Result: the plan
     /// and what was done, as text lines. `without_peer`: on this node alone. Error text: the exact
     /// configuration errors.

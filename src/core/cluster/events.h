@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <string>
 #include <variant>
 
@@ -20,7 +21,9 @@ struct StopRequested {
     bool all = false;       // both nodes stop together (R13)
     bool shutdown = false;  // the system or ha-cluster.target stops: start again at the next boot
 };
-struct SwapRequested {};
+struct SwapRequested {
+    std::optional<Node> to;  // who shall be primary; none: whoever is not
+};
 
 /// A report arrived, which is also evidence that the peer lives.
 struct PeerReported {

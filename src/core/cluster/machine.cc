@@ -109,7 +109,32 @@ void Machine::opening_start(const Event& event) {
     if (std::get<StartRequested>(event).as_source) waiting_as_source_ = true;
 }
 
-void Machine::refuse_stopped(const Event&) {
+/// Known to serve now, the application being started included.
+bool Machine::is_primary(Node node) const {
+    if (node == self()) return phase_ == Phase::Serving || phase_ == Phase::Promoting;
+    return !serving() && contact_ && peer_report_ && peer_report_->activity == Activity::Serving;
+}
+
+/// Refuses a swap whose end is reached. The node that would carry it out looks for itself, so what
+/// both nodes are asked for at once is done once.
+bool Machine::already_primary(const Event& event) {
+    const auto to = std::get<SwapRequested>(event).to;
+    if (!to || !is_primary(*to)) return false;
+    refuse("already-primary", (*to == self() ? self_name() : peer_name()) +
+                                  " is primary already; there is nothing to do.");
+    return true;
+}
+
+/// Taken, if it is what is being done.
+void Machine::busy_swap(const Event& event) {
+    const auto to = std::get<SwapRequested>(event).to;
+    const bool giving = goal_ == Goal::Swap && to == peer();
+    const bool taking = phase_ == Phase::Sealing && ceded_to_us_ && to == self();
+    if (!giving && !taking && !already_primary(event)) refuse_busy(event);
+}
+
+void Machine::stopped_swap(const Event& event) {
+    if (already_primary(event)) return;
     refuse("not-running", "Module " + settings_.module +
                               " has no running secondary here; start it first "
                               "(hamirrorctl start " +

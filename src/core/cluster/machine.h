@@ -129,7 +129,10 @@ class Machine {
     // machine.cc
     void ignore(const Event& event);
     void refuse_busy(const Event& event);
-    void refuse_stopped(const Event& event);
+    void busy_swap(const Event& event);
+    [[nodiscard]] bool is_primary(Node node) const;
+    bool already_primary(const Event& event);
+    void stopped_swap(const Event& event);
     void stopped_stop(const Event& event);
     void stray_mirror(const Event& event);
     void opening_start(const Event& event);

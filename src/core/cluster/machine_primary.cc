@@ -337,7 +337,8 @@ void Machine::serving_stop(const Event& event) {
     }
 }
 
-void Machine::serving_swap(const Event&) {
+void Machine::serving_swap(const Event& event) {
+    if (already_primary(event)) return;
     if (!peer_fits()) {
         return refuse("peer-not-ready", peer_name() +
                                             " has no copy that is in sync and ready; the "

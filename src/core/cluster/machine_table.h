@@ -23,12 +23,12 @@ struct Table {
     // clang-format off
     static constexpr std::array<Row, kPhases> kHandlers{{
     // Stopped
-    {&M::open, &M::stopped_stop, &M::refuse_stopped, &M::note_report, ____, ____, ____,
+    {&M::open, &M::stopped_stop, &M::stopped_swap, &M::note_report, ____, ____, ____,
      &M::stray_mirror, ____, ____, ____, ____, ____, ____,
      ____, ____, ____, ____, ____, ____, ____,
      ____, ____, ____, ____, ____, ____, ____, ____, ____, ____},
     // Opening
-    {&M::opening_start, &M::opening_stop, busy, &M::note_report, ____, ____, ____,
+    {&M::opening_start, &M::opening_stop, &M::busy_swap, &M::note_report, ____, ____, ____,
      &M::opened, &M::open_failed, ____, ____, ____, ____, ____,
      ____, ____, ____, ____, ____, ____, ____,
      ____, ____, ____, ____, ____, ____, ____, ____, ____, ____},
@@ -38,7 +38,7 @@ struct Table {
      ____, ____, &M::waiting_durable, ____, ____, ____, ____,
      ____, ____, ____, ____, ____, ____, ____, &M::waiting_register, &M::waiting_witness_lost, &M::waiting_witness_lost},
     // Rebuilding
-    {____, &M::close, busy, &M::rebuilding_report, &M::rebuilding_silent, ____, ____,
+    {____, &M::close, &M::busy_swap, &M::rebuilding_report, &M::rebuilding_silent, ____, ____,
      ____, &M::mirror_lost, ____, &M::rebuilding_stream_down, ____, ____, ____,
      &M::told_in, ____, ____, ____, ____, ____, ____,
      ____, ____, ____, ____, ____, ____, ____, &M::secondary_register, ____, ____},
@@ -48,17 +48,17 @@ struct Table {
      ____, ____, &M::secondary_durable, ____, ____, ____, ____,
      ____, ____, ____, ____, ____, ____, &M::overtaken_secondary, &M::secondary_register, ____, ____},
     // Leaving
-    {busy, ____, busy, &M::leaving_report, &M::close, ____, &M::close,
+    {busy, ____, &M::busy_swap, &M::leaving_report, &M::close, ____, &M::close,
      ____, &M::close, ____, ____, ____, ____, ____,
      ____, ____, ____, ____, ____, ____, ____,
      ____, ____, ____, ____, ____, ____, &M::overtaken_secondary, &M::secondary_register, ____, ____},
     // Sealing
-    {____, &M::close, busy, &M::sealing_report, ____, ____, ____,
+    {____, &M::close, &M::busy_swap, &M::sealing_report, ____, ____, ____,
      ____, &M::mirror_lost, ____, ____, ____, ____, ____,
      ____, &M::sealed, &M::sealing_durable, ____, ____, ____, ____,
      ____, ____, ____, ____, ____, ____, &M::overtaken_secondary, &M::sealing_register, &M::sealing_witness_lost, &M::sealing_rules},
     // Promoting
-    {____, &M::serving_stop, busy, &M::serving_report, &M::serving_silent, ____, &M::serving_deadline,
+    {____, &M::serving_stop, &M::busy_swap, &M::serving_report, &M::serving_silent, ____, &M::serving_deadline,
      ____, &M::serving_mirror_failed, &M::mirror_serving, &M::stream_down, &M::peer_must_leave, &M::peer_must_leave, &M::join_ready,
      ____, ____, &M::flushed, ____, &M::first_modification, ____, ____,
      &M::addresses_held, ____, &M::units_started, ____, ____, &M::unit_failed, &M::overtaken_primary, &M::serving_register, ____, ____},
@@ -68,37 +68,37 @@ struct Table {
      ____, ____, &M::flushed, ____, &M::first_modification, ____, ____,
      ____, ____, ____, ____, ____, &M::unit_failed, &M::overtaken_primary, &M::serving_register, ____, &M::serving_rules},
     // StoppingUnits
-    {busy, &M::serving_stop, busy, &M::serving_report, &M::serving_silent, ____, &M::serving_deadline,
+    {busy, &M::serving_stop, &M::busy_swap, &M::serving_report, &M::serving_silent, ____, &M::serving_deadline,
      ____, &M::serving_mirror_failed, ____, &M::stream_down, &M::peer_must_leave, &M::peer_must_leave, &M::join_ready,
      ____, ____, &M::flushed, ____, &M::first_modification, ____, ____,
      ____, ____, ____, &M::units_stopped, ____, ____, &M::overtaken_primary, &M::serving_register, ____, ____},
     // Draining
-    {busy, &M::serving_stop, busy, &M::serving_report, &M::serving_silent, ____, &M::serving_deadline,
+    {busy, &M::serving_stop, &M::busy_swap, &M::serving_report, &M::serving_silent, ____, &M::serving_deadline,
      ____, &M::serving_mirror_failed, ____, &M::stream_down, &M::peer_must_leave, &M::peer_must_leave, &M::join_ready,
      ____, ____, &M::flushed, &M::drained, &M::first_modification, ____, ____,
      ____, ____, ____, ____, ____, ____, &M::overtaken_primary, &M::serving_register, ____, ____},
     // Withdrawing
-    {busy, &M::serving_stop, busy, &M::serving_report, &M::serving_silent, ____, &M::serving_deadline,
+    {busy, &M::serving_stop, &M::busy_swap, &M::serving_report, &M::serving_silent, ____, &M::serving_deadline,
      ____, &M::serving_mirror_failed, ____, &M::stream_down, &M::peer_must_leave, &M::peer_must_leave, &M::join_ready,
      ____, ____, &M::flushed, ____, &M::first_modification, ____, ____,
      ____, &M::addresses_dropped, ____, ____, ____, ____, &M::overtaken_primary, &M::serving_register, ____, ____},
     // Ceding
-    {busy, &M::ceding_stop, busy, &M::ceding_report, &M::ceding_silent, ____, ____,
+    {busy, &M::ceding_stop, &M::busy_swap, &M::ceding_report, &M::ceding_silent, ____, ____,
      ____, &M::ceding_mirror_failed, ____, ____, ____, ____, ____,
      ____, ____, &M::flushed, ____, ____, ____, ____,
      ____, ____, ____, ____, ____, ____, ____, &M::ceding_register, ____, ____},
     // Together
-    {busy, ____, busy, &M::together_report, &M::serving_silent, ____, &M::serving_deadline,
+    {busy, ____, &M::busy_swap, &M::together_report, &M::serving_silent, ____, &M::serving_deadline,
      ____, &M::close, ____, &M::stream_down, &M::peer_must_leave, &M::peer_must_leave, ____,
      ____, ____, &M::flushed, ____, &M::first_modification, ____, ____,
      ____, ____, ____, ____, ____, ____, &M::overtaken_primary, &M::serving_register, ____, ____},
     // Demoting
-    {busy, &M::demoting_stop, busy, &M::note_report, ____, ____, &M::demoting_deadline,
+    {busy, &M::demoting_stop, &M::busy_swap, &M::note_report, ____, ____, &M::demoting_deadline,
      ____, &M::demoting_mirror_failed, ____, ____, ____, ____, ____,
      ____, ____, ____, ____, ____, &M::demoting_held_failed, ____,
      ____, &M::demoting_addresses_dropped, ____, ____, &M::demoting_units_gone, ____, ____, ____, ____, ____},
     // Closing
-    {busy, ____, busy, &M::note_report, ____, ____, ____,
+    {busy, ____, &M::busy_swap, &M::note_report, ____, ____, ____,
      ____, &M::closing_mirror_failed, ____, ____, ____, ____, ____,
      ____, ____, ____, ____, ____, ____, &M::closed,
      ____, ____, ____, ____, ____, ____, ____, ____, ____, ____},

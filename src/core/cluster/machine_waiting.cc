@@ -30,6 +30,7 @@ void Machine::waiting_start(const Event& event) {
 }
 
 void Machine::waiting_swap(const Event& event) {
+    if (already_primary(event)) return;
     if (!blocked_) return refuse_busy(event);
     refuse(reason_.code.c_str(), "There are no roles to exchange. " + reason_.text);
 }

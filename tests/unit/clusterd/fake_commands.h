@@ -52,8 +52,8 @@ class FakeCommands : public Commands {
         orders.push_back("stop " + name + (all ? " all" : ""));
         done(answer);
     }
-    void swap(const std::string& name, Done done) override {
-        orders.push_back("swap " + name);
+    void swap(const std::string& name, const std::string& to, Done done) override {
+        orders.push_back("swap " + name + (to.empty() ? "" : " to " + to));
         done(answer);
     }
     void apply(const std::string& yaml, const std::string& file_name, bool dry_run,

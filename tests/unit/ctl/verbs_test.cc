@@ -72,8 +72,8 @@ class LivelyCommands : public clusterd::FakeCommands {
         FakeCommands::start(name, as_source, std::move(done));
         happen();
     }
-    void swap(const std::string& name, clusterd::Done done) override {
-        FakeCommands::swap(name, std::move(done));
+    void swap(const std::string& name, const std::string& to, clusterd::Done done) override {
+        FakeCommands::swap(name, to, std::move(done));
         happen();
     }
 

@@ -1,0 +1,140 @@
+// An operator's orders to a pair that is well.
+#include <gtest/gtest.h>
+
+#include "core/cluster/machine.h"
+
+namespace ha::cluster {
+namespace {
+
+constexpr Id128 kTerm{5, 5};
+
+ChainEntry entry(std::uint64_t number, InSync in_sync) {
+    ChainEntry made;
+    made.decision.number = Epoch{number};
+    made.decision.id = Id128{number, 9};
+    if (number > 1) made.decision.parent = Id128{number - 1, 9};
+    made.decision.in_sync = in_sync;
+    made.used = true;
+    return made;
+}
+
+template <typename E>
+const E* find(const std::vector<Effect>& effects) {
+    const E* found = nullptr;
+    for (const auto& effect : effects) {
+        if (const auto* match = std::get_if<E>(&effect)) found = match;
+    }
+    return found;
+}
+
+/// The first node serves, the second follows.
+class Orders : public testing::Test {
+  protected:
+    void SetUp() override {
+        primary_ = machine(Node::First);
+        secondary_ = machine(Node::Second);
+        MirrorOpened serving;
+        serving.marker_valid = serving.serving = true;
+        serving.term = kTerm;
+        step(primary_, serving);
+        step(primary_, UnitsStarted{});
+        MirrorOpened following;
+        following.marker_valid = following.following = true;
+        following.term = kTerm;
+        step(secondary_, following);
+        step(secondary_, PeerReported{*said_by(primary_)});
+        step(primary_, PeerReported{*said_by(secondary_)});
+        ASSERT_EQ(primary_.machine->phase(), Phase::Serving);
+        ASSERT_EQ(secondary_.machine->phase(), Phase::Secondary);
+    }
+
+    struct Side {
+        std::optional<Machine> machine;
+        std::optional<Report> said;
+    };
+
+    static Side machine(Node self) {
+        Record record;
+        record.wanted = true;
+        record.module_id = {1, 1};
+        record.chain.append(entry(1, InSync::only(Node::First)));
+        record.chain.append(entry(2, InSync::both()));
+        Settings settings;
+        settings.self = self;
+        settings.module = "db";
+        Side made;
+        made.machine.emplace(settings, record, Id128{9, 9}, Id128{1, 2});
+        std::vector<Effect> effects;
+        made.machine->begin(Instant{}, effects);
+        made.machine->workers_ready(Instant{}, effects);
+        return made;
+    }
+    static std::vector<Effect> step(Side& side, const Event& event) {
+        std::vector<Effect> effects;
+        side.machine->step(Instant{}, event, effects);
+        if (const auto* sent = find<SendReport>(effects)) side.said = sent->report;
+        return effects;
+    }
+    static const std::optional<Report>& said_by(const Side& side) { return side.said; }
+    /// The code of the refusal; empty: it was none.
+    static std::string refusal(Side& side, const Event& event) {
+        const auto effects = step(side, event);
+        const auto* refused = find<Refuse>(effects);
+        return refused == nullptr ? "" : refused->code;
+    }
+
+    Side primary_;
+    Side secondary_;
+};
+
+TEST_F(Orders, ASwapToThePrimaryChangesNothingOnEitherNode) {
+    for (Side* side : {&primary_, &secondary_}) {
+        EXPECT_EQ(refusal(*side, SwapRequested{Node::First}), "already-primary");
+    }
+    EXPECT_EQ(primary_.machine->phase(), Phase::Serving);
+    EXPECT_FALSE(said_by(secondary_)->swap_wanted);
+}
+
+TEST_F(Orders, ASwapToTheSameNodeGivenToBothIsOneSwap) {
+    EXPECT_EQ(refusal(secondary_, SwapRequested{Node::Second}), "");
+    EXPECT_TRUE(said_by(secondary_)->swap_wanted);
+    EXPECT_EQ(refusal(primary_, SwapRequested{Node::Second}), "");
+    ASSERT_EQ(primary_.machine->phase(), Phase::StoppingUnits);
+    EXPECT_EQ(refusal(primary_, SwapRequested{Node::Second}), "") << "it is being done";
+    EXPECT_EQ(refusal(primary_, SwapRequested{Node::First}), "busy");
+    EXPECT_EQ(refusal(primary_, SwapRequested{}), "busy");
+    step(primary_, PeerReported{*said_by(secondary_)});
+    step(primary_, UnitsStopped{});
+    step(primary_, Drained{});
+    step(primary_, AddressesDropped{});
+    ASSERT_EQ(primary_.machine->phase(), Phase::Ceding);
+
+    step(secondary_, PeerReported{*said_by(primary_)});
+    ASSERT_EQ(secondary_.machine->phase(), Phase::Sealing);
+    EXPECT_FALSE(said_by(secondary_)->swap_wanted) << "it would be one for the way back";
+    EXPECT_EQ(refusal(secondary_, SwapRequested{Node::Second}), "") << "it is being done";
+    step(secondary_, Sealed{Epoch{2}});
+    const auto flushing = step(secondary_, Sealed{Epoch{2}});
+    step(secondary_, MadeDurable{find<MakeDurable>(flushing)->token});
+    ASSERT_EQ(secondary_.machine->phase(), Phase::Promoting);
+    EXPECT_EQ(refusal(secondary_, SwapRequested{Node::Second}), "already-primary");
+    step(primary_, PeerReported{*said_by(secondary_)});
+    ASSERT_EQ(primary_.machine->phase(), Phase::Secondary);
+    EXPECT_EQ(refusal(primary_, SwapRequested{Node::Second}), "already-primary");
+    EXPECT_FALSE(said_by(primary_)->swap_wanted);
+}
+
+TEST_F(Orders, AStoppedNodeKnowsWhoIsPrimaryToo) {
+    Side stopped;
+    Settings settings;
+    settings.self = Node::Second;
+    stopped.machine.emplace(settings, Record{}, Id128{9, 9}, Id128{1, 2});
+    step(stopped, PeerReported{*said_by(primary_)});
+    EXPECT_EQ(refusal(stopped, SwapRequested{Node::First}), "already-primary");
+    EXPECT_EQ(refusal(stopped, SwapRequested{Node::Second}), "not-running");
+    step(stopped, PeerSilent{});
+    EXPECT_EQ(refusal(stopped, SwapRequested{Node::First}), "not-running");
+}
+
+}  // namespace
+}  // namespace ha::cluster
