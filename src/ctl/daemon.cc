@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdlib>
 #include <cstring>
+#include <string_view>
 
 #include "api/bus.h"
 #include "ctl/unreachable.h"
@@ -37,7 +38,11 @@ tl::unexpected<Failure> explain(const BusError& error, int code) {
             "shows in: hamirrorctl status");
     }
     const char* text = error.value.message != nullptr ? error.value.message : std::strerror(-code);
-    return failed(Exit::Refused, text);
+    Failure refused{Exit::Refused, text, ""};
+    const std::string_view name = error.value.name;
+    const std::string_view prefix = api::bus::kErrorPrefix;
+    if (name.starts_with(prefix)) refused.code = name.substr(prefix.size());
+    return tl::unexpected(std::move(refused));
 }
 
 std::string module_path(const std::string& module) {
@@ -116,8 +121,9 @@ Outcome<> Daemon::stop(const std::string& module, bool all) {
     return order(module, "Stop", "b", static_cast<int>(all));
 }
 
-Outcome<> Daemon::swap(const std::string& module) {
-    return order(module, "Swap", "");
+Outcome<> Daemon::swap(const std::string& module, const std::string& to) {
+    if (to.empty()) return order(module, "Swap", "");
+    return order(module, "SwapTo", "s", to.c_str());
 }
 
 Outcome<std::string> Daemon::apply(const std::string& yaml, const std::string& file_name,

@@ -32,7 +32,8 @@ class Daemon {
     Outcome<Seen> status();
     Outcome<> start(const std::string& module, bool as_source);
     Outcome<> stop(const std::string& module, bool all);
-    Outcome<> swap(const std::string& module);
+    /// `to`: the node that shall be primary; empty: whichever is not.
+    Outcome<> swap(const std::string& module, const std::string& to);
     /// The plan and what was done.
     Outcome<std::string> apply(const std::string& yaml, const std::string& file_name, bool dry_run,
                                bool without_peer);

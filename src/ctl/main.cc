@@ -25,9 +25,9 @@ void module(CLI::App& app, Options& options, bool required = true) {
     app.add_option("MODULE", options.module, "Name of the module")->required(required);
 }
 
-void waiting(CLI::App& app, Options& options) {
+void waiting(CLI::App& app, Options& options, const char* of = "With --wait") {
     app.add_flag("--wait", options.wait, "Return when it is complete, not when it has begun");
-    app.add_option("--timeout", options.timeout_s, "With --wait: at most so many seconds")
+    app.add_option("--timeout", options.timeout_s, std::string(of) + ": at most so many seconds")
         ->check(CLI::Range(1, 86400))
         ->capture_default_str();
 }
@@ -53,7 +53,14 @@ void stop_words(CLI::App& app, Options& options) {
 
 void swap_words(CLI::App& app, Options& options) {
     module(app, options);
-    waiting(app, options);
+    app.add_option("--to", options.to,
+                   "The node that shall be primary; if it is, nothing is done, and that is success")
+        ->check([](const std::string& node) {
+            return node.empty() ? std::string("the name of a node is missing") : std::string();
+        });
+    app.add_flag("--when-synced", options.when_synced,
+                 "Wait until both nodes are in sync and ready, then exchange the roles");
+    waiting(app, options, "With --wait or --when-synced, for both together");
 }
 
 void apply_words(CLI::App& app, Options& options) {
@@ -126,7 +133,10 @@ constexpr std::array kVerbs{
          "hamirrorctl stop postgresql --wait\nhamirrorctl stop postgresql --all", stop_words,
          run_stop},
     Verb{"swap", "Primary and secondary exchange their roles",
-         "hamirrorctl swap postgresql --wait --timeout 60", swap_words, run_swap},
+         "hamirrorctl swap postgresql --wait --timeout 60\n"
+         "hamirrorctl swap postgresql --to node2 --wait\n"
+         "hamirrorctl swap postgresql --when-synced --timeout 3600",
+         swap_words, run_swap},
     Verb{"apply", "Check a configuration on both nodes and put it in force",
          "hamirrorctl apply postgresql.yaml --dry-run\nhamirrorctl apply postgresql.yaml",
          apply_words, run_apply},

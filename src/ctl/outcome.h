@@ -19,13 +19,14 @@ enum class Exit : int {
 struct Failure {
     Exit exit = Exit::Refused;
     std::string text;
+    std::string code;  // of the daemon's refusal, the last part of its D-Bus name; stable
 };
 
 template <typename T = void>
 using Outcome = tl::expected<T, Failure>;
 
 inline tl::unexpected<Failure> failed(Exit exit, std::string text) {
-    return tl::unexpected(Failure{exit, std::move(text)});
+    return tl::unexpected(Failure{exit, std::move(text), ""});
 }
 
 }  // namespace ha::ctl

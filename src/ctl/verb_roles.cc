@@ -1,4 +1,6 @@
+#include <ctime>
 #include <iostream>
+#include <utility>
 
 #include "ctl/daemon.h"
 #include "ctl/status_text.h"
@@ -10,6 +12,8 @@
 
 namespace ha::ctl {
 namespace {
+
+constexpr timespec kAskAgain{0, 300'000'000};
 
 // What has not moved so long after an order was taken is the order's result.
 constexpr Duration kSettled = 2s;
@@ -23,7 +27,8 @@ Outcome<> give(Daemon& daemon, Order order, const Options& options) {
         case Order::StopAll:
             return daemon.stop(options.module, true);
         case Order::Swap:
-            return daemon.swap(options.module);
+        case Order::Lead:
+            return daemon.swap(options.module, options.to);
     }
     return {};
 }
@@ -48,6 +53,18 @@ Outcome<> give_explained(Daemon& daemon, Order order, const Options& options) {
     return tl::unexpected(with_advice(daemon, options.module, given.error()));
 }
 
+/// Refused because what it is for is so already.
+bool is_done(const Outcome<>& given) {
+    return !given && given.error().code == "AlreadyPrimary";
+}
+
+/// That is success, and said.
+Outcome<> unless_done(Outcome<> given) {
+    if (!is_done(given)) return given;
+    std::cout << given.error().text << "\n";
+    return {};
+}
+
 std::string out_of_time(const Verdict& last, const Options& options) {
     std::string text = "Not complete after " + std::to_string(options.timeout_s) +
                        " s; the order was taken and goes on.";
@@ -55,16 +72,14 @@ std::string out_of_time(const Verdict& last, const Options& options) {
     return text + "\nFollow it with: hamirrorctl status " + options.module + " --watch";
 }
 
-Outcome<> wait(Follower& follower, Waiter& waiter, const Options& options) {
-    const Instant begun = io::boot_now();
-    const Instant settled = begun + kSettled;
+Outcome<> wait(Follower& follower, Waiter& waiter, Instant deadline, const Options& options) {
+    const Instant settled = io::boot_now() + kSettled;
     Verdict last;
-    auto followed = follower.follow(begun + std::chrono::seconds(options.timeout_s), settled,
-                                    [&](const Seen* seen) {
-                                        if (seen == nullptr) return false;
-                                        last = waiter.look(seen->status, io::boot_now() >= settled);
-                                        return last.kind != Verdict::Kind::Pending;
-                                    });
+    auto followed = follower.follow(deadline, settled, [&](const Seen* seen) {
+        if (seen == nullptr) return false;
+        last = waiter.look(seen->status, io::boot_now() >= settled);
+        return last.kind != Verdict::Kind::Pending;
+    });
     if (!followed) return tl::unexpected(followed.error());
     if (!*followed) return failed(Exit::TimedOut, out_of_time(last, options));
     if (last.kind == Verdict::Kind::Stuck) return failed(Exit::Stuck, last.text);
@@ -72,17 +87,66 @@ Outcome<> wait(Follower& follower, Waiter& waiter, const Options& options) {
     return {};
 }
 
+Outcome<> wait_synced(Follower& follower, Instant deadline, const Options& options) {
+    std::string awaited;
+    auto followed = follower.follow(deadline, {}, [&](const Seen* seen) {
+        if (seen == nullptr) return false;
+        const auto verdict = look_synced(seen->status, options.module, options.to);
+        if (verdict.kind == Verdict::Kind::Done) return true;
+        if (std::exchange(awaited, verdict.text) != verdict.text) {
+            std::cerr << "Waiting for both nodes to be in sync and ready: " << awaited << "\n";
+        }
+        return false;
+    });
+    if (!followed) return tl::unexpected(followed.error());
+    if (*followed) return {};
+    return failed(Exit::Refused,
+                  "Not in sync and ready after " + std::to_string(options.timeout_s) +
+                      " s; the roles stay as they are." + (awaited.empty() ? "" : "\n" + awaited));
+}
+
+/// Between what status shows and what the order meets a moment may pass in which it cannot be done.
+bool may_come(const Failure& refused) {
+    return refused.code == "PeerNotReady" || refused.code == "Busy";
+}
+
+/// `before`: what it meets.
+Outcome<> look_and_give(Daemon& daemon, Order order, const Options& options,
+                        ClusterStatus& before) {
+    auto seen = daemon.status();
+    if (!seen) return tl::unexpected(seen.error());
+    before = std::move(seen->status);
+    return give_explained(daemon, order, options);
+}
+
+Outcome<> swap_when_synced(Daemon& daemon, Follower& follower, Instant deadline,
+                           const Options& options, ClusterStatus& before) {
+    for (;;) {
+        if (auto synced = wait_synced(follower, deadline, options); !synced) return synced;
+        auto given = look_and_give(daemon, Order::Swap, options, before);
+        if (given || !may_come(given.error()) || io::boot_now() >= deadline) return given;
+        nanosleep(&kAskAgain, nullptr);
+    }
+}
+
 Outcome<> run(Order order, const Options& options) {
+    const Instant deadline = io::boot_now() + std::chrono::seconds(options.timeout_s);
     auto daemon = Daemon::connect();
     if (!daemon) return tl::unexpected(daemon.error());
-    if (!options.wait) return give_explained(*daemon, order, options);
+    if (!options.wait && !options.when_synced) {
+        return unless_done(give_explained(*daemon, order, options));
+    }
     Follower follower(*daemon);
     if (auto subscribed = follower.subscribe(); !subscribed) return subscribed;
-    auto before = daemon->status();
-    if (!before) return tl::unexpected(before.error());
-    Waiter waiter(order, options.module, before->status);
-    if (auto given = give_explained(*daemon, order, options); !given) return given;
-    return wait(follower, waiter, options);
+    ClusterStatus before;
+    auto given = options.when_synced
+                     ? swap_when_synced(*daemon, follower, deadline, options, before)
+                     : look_and_give(*daemon, order, options, before);
+    const bool nothing_to_do = is_done(given);
+    given = unless_done(std::move(given));
+    if (!given || !options.wait) return given;
+    Waiter waiter(nothing_to_do ? Order::Lead : order, options.module, before, options.to);
+    return wait(follower, waiter, deadline, options);
 }
 
 }  // namespace

@@ -18,10 +18,12 @@ struct Options {
     std::string file;
     std::string host;
     std::string name;
+    std::string to;
     std::vector<std::string> addresses;
     bool as_source = false;
     bool all = false;
     bool wait = false;
+    bool when_synced = false;
     int timeout_s = 120;
     bool dry_run = false;
     bool without_peer = false;

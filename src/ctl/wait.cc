@@ -19,20 +19,25 @@ std::string describe(const NodeStatus& node) {
     return node.reason.empty() ? text : text + ": " + node.reason;
 }
 
-std::string describe(const ModuleStatus& module) {
+std::string describe_nodes(const ModuleStatus& module) {
     std::string text;
     for (const auto& node : module.nodes) text += (text.empty() ? "" : "; ") + describe(node);
+    return text;
+}
+
+std::string describe(const ModuleStatus& module) {
+    std::string text = describe_nodes(module);
     if (module.resync.running) text += " (" + progress(module.resync) + ")";
     return text;
 }
 
 }  // namespace
 
-Waiter::Waiter(Order order, std::string module, const ClusterStatus& before)
-    : order_(order), module_(std::move(module)), self_(before.node) {
+Waiter::Waiter(Order order, std::string module, const ClusterStatus& before, std::string to)
+    : order_(order), module_(std::move(module)), self_(before.node), to_(std::move(to)) {
     if (const auto* found = before.find(module_)) {
         before_ = found->on(self_);
-        primary_before_ = found->primary;
+        primary_before_ = to_.empty() ? found->primary : found->other_than(to_).node;
     }
 }
 
@@ -47,6 +52,8 @@ Verdict Waiter::look(const ClusterStatus& now, bool settled) {
             return look_stop(*module);
         case Order::Swap:
             return look_swap(*module);
+        case Order::Lead:
+            return look_lead(*module);
     }
     return {};
 }
@@ -90,6 +97,22 @@ Verdict Waiter::look_swap(const ModuleStatus& module) {
         return {Kind::Stuck, "The swap was undone; " + describe(old)};
     }
     return {Kind::Pending, describe(module)};
+}
+
+Verdict Waiter::look_lead(const ModuleStatus& module) const {
+    const NodeStatus node = module.on(to_);
+    const bool leads = serving(node) && node.readiness == "ready";
+    return {leads ? Kind::Done : Kind::Pending, describe(module)};
+}
+
+Verdict look_synced(const ClusterStatus& now, const std::string& module, const std::string& to) {
+    const auto* found = now.find(module);
+    const bool known_node = to.empty() || std::ranges::find(now.nodes, to) != now.nodes.end();
+    if (found == nullptr || !known_node) return {Kind::Done, ""};
+    if (!to.empty() && found->primary == to) return {Kind::Done, ""};
+    const bool synced = found->on(found->primary).is("primary", "ready") &&
+                        found->other_than(found->primary).is("secondary", "ready");
+    return {synced ? Kind::Done : Kind::Pending, describe_nodes(*found)};
 }
 
 }  // namespace ha::ctl

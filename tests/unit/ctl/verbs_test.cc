@@ -182,6 +182,43 @@ TEST_F(Verbs, WhatDoesNotComeIsAnswered) {
               "4 Not complete after 1 s; the order was taken and goes o");
 }
 
+TEST_F(Verbs, WhoeverIsPrimaryAlreadyIsNoFailure) {
+    serve();
+    in_loop([this] {
+        commands_->answer =
+            tl::unexpected(clusterd::CommandError{"AlreadyPrimary", "node1 is primary already."});
+    });
+    auto options = shop();
+    options.to = "node1";
+    options.wait = false;
+    EXPECT_EQ(play(run_swap, options), "node1 is primary already.\n");
+    options.wait = true;
+    EXPECT_EQ(play(run_swap, options).substr(0, 50),
+              "node1 is primary already.\nnode1 is primary/ready; ");
+    in_loop([this] { EXPECT_EQ(commands_->orders[0], "swap web-shop to node1"); });
+}
+
+TEST_F(Verbs, SwapWhenSyncedGivesItsOrderThen) {
+    serve();
+    auto options = shop();
+    options.wait = false;
+    options.when_synced = true;
+    options.timeout_s = 1;
+    EXPECT_EQ(play(run_swap, options).substr(0, 38), "1 Not in sync and ready after 1 s; the");
+    in_loop([this] { EXPECT_TRUE(commands_->orders.empty()); });
+    std::thread synced([this] {
+        usleep(200'000);
+        in_loop([this] {
+            commands_->shown.modules[0].nodes[1].readiness = "ready";
+            face_->changed();
+        });
+    });
+    options.timeout_s = 10;
+    EXPECT_EQ(play(run_swap, options), "");
+    synced.join();
+    in_loop([this] { EXPECT_EQ(commands_->orders, std::vector<std::string>{"swap web-shop"}); });
+}
+
 TEST_F(Verbs, RefusalsAreShownAsTheyAre) {
     serve();
     in_loop([this] {

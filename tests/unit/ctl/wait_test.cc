@@ -71,6 +71,45 @@ TEST(Wait, ASwapThatWasUndoneIsNoSuccess) {
     EXPECT_EQ(waiter.look(before, true).kind, Kind::Stuck);
 }
 
+TEST(Wait, ASwapToANodeKnowsBothRolesWhereverItBegan) {
+    const auto done =
+        cluster(node("node1", "secondary", "ready"), node("node2", "primary", "ready"));
+    const auto ceding =
+        cluster(node("node1", "waiting", "transient"), node("node2", "secondary", "transient"));
+    Waiter waiter(Order::Swap, "db", ceding, "node2");
+    EXPECT_EQ(waiter.look(ceding, true).kind, Kind::Pending);
+    EXPECT_EQ(waiter.look(done, true).kind, Kind::Done);
+}
+
+TEST(Wait, WhereNothingIsToBeDoneTheNodeStillHasToBeReady) {
+    const auto starting =
+        cluster(node("node1", "alone", "transient"), node("node2", "stopped", "ready"));
+    Waiter waiter(Order::Lead, "db", starting, "node1");
+    EXPECT_EQ(waiter.look(starting, true).kind, Kind::Pending);
+    EXPECT_EQ(
+        waiter
+            .look(cluster(node("node1", "alone", "ready"), node("node2", "stopped", "ready")), true)
+            .kind,
+        Kind::Done);
+}
+
+TEST(Wait, SyncedIsBothNodesInSyncAndReady) {
+    const auto look = [](const NodeStatus& peer, const char* to = "") {
+        return look_synced(cluster(node("node1", "primary", "ready"), peer), "db", to);
+    };
+    EXPECT_EQ(look(node("node2", "secondary", "ready")).kind, Kind::Done);
+    const auto copying = node("node2", "secondary", "transient", "resynchronising", "Copying.");
+    EXPECT_EQ(look(copying).kind, Kind::Pending);
+    EXPECT_EQ(look(copying).text, "node1 is primary/ready; node2 is secondary/transient: Copying.");
+    EXPECT_EQ(look(copying, "node2").kind, Kind::Pending);
+    EXPECT_EQ(look(copying, "node1").kind, Kind::Done) << "nothing to wait for";
+    EXPECT_EQ(look(copying, "node3").kind, Kind::Done) << "the daemon says what is wrong";
+    EXPECT_EQ(look_synced(cluster(kPeer, kPeer), "nothing", "").kind, Kind::Done);
+    const auto nobody =
+        cluster(node("node1", "waiting", "blocked"), node("node2", "secondary", "ready"));
+    EXPECT_EQ(look_synced(nobody, "db", "").kind, Kind::Pending);
+}
+
 TEST(Wait, AModuleThatGoesAwayEndsIt) {
     const auto before = cluster(kPeer, kPeer);
     Waiter waiter(Order::Start, "db", before);
