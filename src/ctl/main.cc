@@ -80,6 +80,16 @@ void events_words(CLI::App& app, Options& options) {
     app.add_flag("--json", options.json, "One JSON object a line, for programs");
 }
 
+void logs_words(CLI::App& app, Options& options) {
+    module(app, options);
+    app.add_option("-n,--lines", options.lines,
+                   "The newest so many (default: 100, or all with --since)")
+        ->check(CLI::Range(1, 1'000'000));
+    app.add_flag("-f,--follow", options.follow, "Go on with those that come");
+    app.add_option("--since", options.since,
+                   "From this time on, as journalctl(1) reads it: -1h, yesterday, 14:30");
+}
+
 void no_words(CLI::App&, Options&) {}
 
 void json_words(CLI::App& app, Options& options) {
@@ -143,6 +153,10 @@ constexpr std::array kVerbs{
     Verb{"events", "What happened on this node",
          "hamirrorctl events postgresql -n 50\nhamirrorctl events --follow", events_words,
          run_events},
+    Verb{"logs", "The journal of a module's units, mirror and daemons on this node",
+         "hamirrorctl logs postgresql -f\nhamirrorctl logs postgresql --since -1h\n"
+         "hamirrorctl logs postgresql -n 1000 --since 'yesterday 22:00'",
+         logs_words, run_logs},
     Verb{"version", "The version of this program", "hamirrorctl version", no_words, run_version}};
 
 constexpr std::array kClusterVerbs{

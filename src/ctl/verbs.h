@@ -31,6 +31,8 @@ struct Options {
     bool json = false;
     bool follow = false;
     int count = 20;
+    int lines = 0;  // 0: not said
+    std::string since;
     int port = 7400;
     int witness_port = 7401;
 };
@@ -41,6 +43,8 @@ Outcome<> run_stop(const Options& options);
 Outcome<> run_swap(const Options& options);
 Outcome<> run_apply(const Options& options);
 Outcome<> run_events(const Options& options);
+/// Returns only if it failed.
+Outcome<> run_logs(const Options& options);
 Outcome<> run_cluster_init(const Options& options);
 Outcome<> run_cluster_token(const Options& options);
 Outcome<> run_cluster_pair(const Options& options);

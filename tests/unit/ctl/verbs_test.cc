@@ -278,6 +278,19 @@ TEST_F(Verbs, NoTokenIsAskedForWhileTheWitnessCannotBeRecorded) {
     EXPECT_EQ(play(run_witness_add, options).substr(0, 30), "1 This node is not paired yet,");
 }
 
+TEST_F(Verbs, LogsOfNoModuleAreRefused) {
+    Options options;
+    options.module = "nothing";
+    EXPECT_EQ(play(run_logs, options).substr(0, 2), "3 ");
+    serve();
+    EXPECT_EQ(play(run_logs, options),
+              "1 There is no module nothing; `hamirrorctl status` lists them.");
+    in_loop([this] { commands_->shown.modules.push_back(clusterd::FakeCommands::module("-f")); });
+    in_loop([this] { face_->changed(); });
+    options.module = "-f";
+    EXPECT_EQ(play(run_logs, options), "1 '-f' is not the name of a module.");
+}
+
 TEST_F(Verbs, WaitingOutlivesTheBus) {
     serve();
     std::thread outage([this] {
