@@ -157,4 +157,4 @@ def test(names, everything):
             labs.refuse_if_foreign()
             image.ensure()
     return show("ctest", "--test-dir", "build/dev", "--output-on-failure", "-j", os.cpu_count(), *choice,
-                timeout=86400 if everything else 5400)
+                timeout=86400 if everything or names else 5400)

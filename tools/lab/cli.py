@@ -1,5 +1,6 @@
 """The verbs of ./lab: a table, and one short function a verb."""
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -225,25 +226,39 @@ def build_(words):
     build.packages()
 
 
-@verb("test [NAME...] [--all] [--count N]", "build everything and run ctest: units, simulator, scenes",
+# Options of scenes that repeat something: the word, the setting a scene reads, what it must look like.
+REPEATED = {"--count": ("HAMIRROR_COUNT", r"\d+"), "--minutes": ("HAMIRROR_MINUTES", r"\d+(\.\d+)?"),
+            "--seed": ("HAMIRROR_SEED", r"\w+"), "--only": ("HAMIRROR_ONLY", r"\d+(\.\.\d+)?(,\d+(\.\.\d+)?)*")}
+
+
+def take_repeated(words):
+    """Moves these options from the words into the environment."""
+    for option, (setting, pattern) in REPEATED.items():
+        if option in words:
+            at = words.index(option)
+            if len(words) < at + 2 or not re.fullmatch(pattern, words[at + 1]):
+                raise Usage()
+            os.environ[setting] = words[at + 1]
+            del words[at:at + 2]
+
+
+@verb("test [NAME...] [--all] [OPTIONS]", "build everything and run ctest: units, simulator, scenes",
       "NAME is a regular expression for ctest -R, e.g. `./lab test M9`. Without names the scenes\n"
-      "marked CI = False are left out; --all runs them too. --count: how often the scenes that\n"
-      "repeat something (power-cuts) do it.")
+      "marked CI = False are left out; --all runs them too.\n"
+      "--count N: how often scenes that repeat something (power-cuts) do it. Of the campaign:\n"
+      "--minutes N, --seed S, and --only 17 or 17..23 for these steps of the seed's schedule.")
 def test(words):
     everything = flag(words, "--all")
-    if "--count" in words:
-        at = words.index("--count")
-        if len(words) < at + 2 or not words[at + 1].isdigit():
-            raise Usage()
-        os.environ["HAMIRROR_COUNT"] = words[at + 1]
-        del words[at:at + 2]
+    take_repeated(words)
     return build.test(words, everything)
 
 
-@verb("scene NAME [--keep]", "play one scene alone, as ctest does; --keep leaves its nodes up",
-      "Its timeline and, after a failure, journals and status are in build/lab-logs/NAME.")
+@verb("scene NAME [--keep] [OPTIONS]", "play one scene alone, as ctest does; --keep leaves its nodes up",
+      "Its timeline and, after a failure, journals and status are in build/lab-logs/NAME.\n"
+      "Options as of `./lab test`.")
 def scene_(words):
     keep = flag(words, "--keep")
+    take_repeated(words)
     if len(words) != 1:
         raise Usage()
     return scene.play(words[0], keep)

@@ -60,6 +60,12 @@ class Lab:
         self.drop(one, other, on=on)
         self.drop(other, one, on=on)
 
+    def lose(self, sender, receiver, percent):
+        """Random loss in one direction, on all nets both have; 0 ends it."""
+        self.tell(f"{sender} -> {receiver}: {percent} % of the frames lost")
+        for net in [n for n in sender.host.nets if n in receiver.host.nets]:
+            switch.lose(sender.host, receiver.host, net, percent)
+
     def isolate(self, node, on=True):
         """All its cables out, or in again."""
         for net in node.host.nets:

@@ -2,7 +2,10 @@
 
 For scenes and the demo: install(lab) does it all; join(), configure() and begin() are its steps.
 """
+import json
 import re
+
+from . import build
 
 MODULE = "postgresql"
 UNIT = "postgresql@15-main.service"
@@ -16,6 +19,7 @@ replicate:
 units: [{UNIT}]
 """
 TOKEN = re.compile(r"^ +([A-Z0-9]{4}(?:-[A-Z0-9]{4})+)", re.MULTILINE)
+WITNESS_DECIDES = "decides when the nodes do not see each other; it answers"
 CONNECTED = "hamirrorctl status --json | grep -q '\"control_connected\":true'"
 
 
@@ -45,9 +49,9 @@ def join(lab):
         node.wait_for(CONNECTED, deadline=20)
 
 
-def configure(lab):
+def configure(lab, yaml=YAML):
     """The module's configuration, and the cluster enabled on both. Nobody serves yet."""
-    lab.node1.put(f"/root/{MODULE}.yaml", YAML)
+    lab.node1.put(f"/root/{MODULE}.yaml", yaml)
     lab.node1.run(f"hamirrorctl apply /root/{MODULE}.yaml")
     for node in lab.pair:
         node.run("systemctl enable -q --now ha-cluster.target")
@@ -57,6 +61,26 @@ def begin(lab, deadline=60.0):
     """node1's data is the right one. Until the other has a full copy."""
     lab.node1.run(f"hamirrorctl start {MODULE} --as-source")
     lab.wait_pair(MODULE, lab.node1, deadline)
+
+
+def add_witness(lab):
+    """The third machine, booted and bare, becomes the pair's witness, as docs/witness.md says.
+    Returns what the command said."""
+    build.install_on([lab.witness])
+    lab.witness.run("systemctl enable -q --now ha-witness")
+    return enrol(lab)
+
+
+def enrol(lab):
+    """The pair is told of the witness that runs there."""
+    token = token_in(lab.witness.out("hamirror-witness token"))
+    return lab.node1.out(["hamirrorctl", "witness", "add", lab.witness.address()], input=f"{token}\n")
+
+
+def witness_in_force(node):
+    """Whether every module of the node goes by the witness, and reaches it."""
+    modules = json.loads(node.out("hamirrorctl status --json"))["modules"]
+    return all(one["witness"] == WITNESS_DECIDES for one in modules)
 
 
 def install(lab, record=None):

@@ -10,6 +10,9 @@ server said no: the row does not exist), `in-doubt N` (sent, and no answer came:
 exist), `lost` (the connection ended), and of the client `probe`: `alive`, `dead`. A number is never
 used again, so afterwards each confirmed row must be there exactly once, and each row that is there
 must be confirmed or in doubt. Ends when its standard input does.
+
+With --who a confirmation names who gave it and when: `confirmed N NODE REIGN BEGIN END`, REIGN being
+one life of the server, the interval that from the sending to the answer.
 """
 import argparse
 import os
@@ -21,6 +24,8 @@ from .pgwire import Connection, Refused
 
 RETRY_S = 0.02
 TABLE = "hamirror_record"
+WHO_SQL = ("SELECT trim(E' \n' from pg_read_file('/proc/sys/kernel/hostname')),"
+           " extract(epoch from pg_postmaster_start_time())")
 
 
 class Recorder:
@@ -58,11 +63,25 @@ class Recorder:
         except (OSError, Refused):
             self.ending.wait(RETRY_S)
             return None
+        if not self.identify(connection):
+            return None
         self.say(client, "connected")
         return connection
 
+    def identify(self, connection):
+        """Notes on the connection who its server is; false if that cannot be had."""
+        connection.who = ()
+        if self.options.who:
+            try:
+                connection.who = tuple(connection.query(WHO_SQL)[0])
+            except (OSError, Refused):
+                connection.close()
+                return False
+        return True
+
     def insert(self, connection, client, number):
         """One transaction; false if the connection is no use any more."""
+        begin = time.monotonic()
         self.say(client, "begin", number)
         try:
             connection.query(f"INSERT INTO {TABLE} VALUES ({client}, {number})")
@@ -73,7 +92,8 @@ class Recorder:
         except OSError:
             self.say(client, "in-doubt", number)
             return False
-        self.say(client, "confirmed", number)
+        told = (*connection.who, f"{begin:.6f}", f"{time.monotonic():.6f}") if connection.who else ()
+        self.say(client, "confirmed", number, *told)
         return True
 
     def probe(self):
@@ -111,6 +131,7 @@ def main():
     parser.add_argument("--connect-s", type=float, default=0.5)
     parser.add_argument("--answer-s", type=float, default=5, help="then a row is in doubt")
     parser.add_argument("--probe-s", type=float, default=0.3, help="0: no prober")
+    parser.add_argument("--who", type=int, default=0, help="1: say which server confirmed")
     Recorder(parser.parse_args()).run()
 
 

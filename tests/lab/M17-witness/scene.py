@@ -2,28 +2,13 @@
 other; with the peer and the witness both gone the primary holds, then gives up, and says why."""
 import json
 
-from tools.lab import build, pair
+from tools.lab import pair
 
 NODES = ("node1", "node2", "witness")
 TIMEOUT = 420
 LOST = "cf019cfe8acd40e79982badcfe614125"       # src/api/message_ids.h
 REACHED = "0df72c4e6b0c49028dd04fd0a527d6bb"
 CONFIRMED = "hamirrorctl status --json"
-
-
-def add_witness(lab, one):
-    """As docs/witness.md says."""
-    build.install_on([lab.witness])
-    lab.witness.run("systemctl enable -q --now ha-witness")
-    token = pair.token_in(lab.witness.out("hamirror-witness token"))
-    said = one.run(["hamirrorctl", "witness", "add", lab.witness.address()], input=f"{token}\n")
-    lab.tell(f"  {said.out.splitlines()[0]}")
-
-
-def in_force(node):
-    status = json.loads(node.out(CONFIRMED))
-    return all(one["witness"] == "decides when the nodes do not see each other; it answers"
-               for one in status["modules"])
 
 
 def application_runs(node):
@@ -35,9 +20,9 @@ def play(lab):
     record = pair.install_under_load(lab)
 
     mark = lab.step("a witness is added while the application writes")
-    add_witness(lab, one)
+    lab.tell(f"  {pair.add_witness(lab).splitlines()[0]}")
     for node in lab.pair:
-        node.wait_for(lambda node=node: in_force(node), deadline=10)
+        node.wait_for(lambda node=node: pair.witness_in_force(node), deadline=10)
     record.wait_confirmed(200)
     lab.expect(record.outage(since=mark) < 1, "the application did not notice")
 

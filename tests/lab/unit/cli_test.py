@@ -29,6 +29,7 @@ class CliTest(unittest.TestCase):
                             (("shell",), "usage: ./lab shell NODE"),
                             (("exec", "node9", "true"), "no host node9"),
                             (("scene", "no-such"), "no scene no-such"),
+                            (("test", "--only", "x"), "usage: ./lab test"),
                             (("bench", "no-such"), "no benchmark no-such")):
             done = lab(*words)
             self.assertNotEqual(done.returncode, 0, words)
