@@ -37,6 +37,11 @@ class ScheduleTest(unittest.TestCase):
         held = [step.hold_s for step in self.steps(1, limit=200, names=brief) if step.fault == "fault 3"]
         self.assertTrue(held and max(held) <= 2)
 
+    def test_some_steps_are_pressed_and_never_the_first(self):
+        pressed = [step.pressed for step in self.steps(1, limit=400)]
+        self.assertFalse(pressed[0])
+        self.assertTrue(50 < sum(pressed) < 150, sum(pressed))
+
     def test_every_fault_of_the_table_is_dealt(self):
         names = {name: each.longest_s for name, each in faults.FAULTS.items()}
         dealt = {step.fault for step in self.steps(1, limit=len(names), names=names)}

@@ -36,14 +36,26 @@ for _role in ("primary", "secondary", "witness"):
 
 # one daemon
 
+STARTED_S = 60.0        # a node may still be on its way back from the fault before
+
+
+def main_pid(node, unit):
+    """Of a daemon that runs, or is about to."""
+    def running():
+        pid = node.run(["systemctl", "show", "-P", "MainPID", unit], check=False).out
+        return pid if pid not in ("", "0") else None
+    return node.wait_for(running, deadline=STARTED_S)
+
+
 def kill(field, role, unit):
-    field.named(role).run(["systemctl", "kill", "-s", "KILL", unit])
+    node = field.named(role)
+    node.run(["kill", "-KILL", main_pid(node, unit)])
 
 
 def stop(field, role, unit):
     """SIGSTOP of the daemon. systemd's watchdog may end it before it is told to go on."""
     node = field.named(role)
-    pid = node.out(["systemctl", "show", "-P", "MainPID", unit])
+    pid = main_pid(node, unit)
     node.run(["kill", "-STOP", pid])
     return node, pid
 

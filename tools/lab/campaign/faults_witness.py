@@ -4,6 +4,7 @@ from .fault import fault
 
 STATE = "/var/lib/private/hamirror-witness"
 IN_FORCE_S = 30.0
+CONNECTED_S = 60.0          # a node may still be on its way back from the fault before
 
 
 def heal_network(field, _):
@@ -43,7 +44,7 @@ def nobody_decides(field, _):
 
 def pair_anew(field, _):
     """What docs/witness.md tells an operator to do."""
-    field.lab.node1.run(["hamirrorctl", "witness", "remove"])
+    field.lab.node1.wait_for("hamirrorctl witness remove", deadline=CONNECTED_S, step=1)
     pair.enrol(field.lab)
     for node in field.lab.pair:
         node.wait_for(lambda node=node: pair.witness_in_force(node), deadline=IN_FORCE_S)

@@ -16,6 +16,7 @@ from . import appender, books, faults, report, schedule
 AUDIT_EVERY = 12
 STEPS_LEAST = 12                # as many longest holds have room in the time
 SERVED_S = 60.0                 # an application's own recovery included
+PRESSED_S = 4.0                 # a pressed step comes within so many seconds
 STEADY_S = 1.0                  # redundant for so long counts
 SPLIT_BRAIN = "ea38d89ce6e24c289bcd8db0fd7a1916"    # src/api/message_ids.h
 UNITS = (appender.UNIT, pair.UNIT)
@@ -38,10 +39,13 @@ class Plan:
     @classmethod
     def from_environment(cls):
         return cls(float(os.environ.get("HAMIRROR_MINUTES", "3")),
-                   os.environ.get("HAMIRROR_SEED", "1"), os.environ.get("HAMIRROR_ONLY", ""))
+                   os.environ.get("HAMIRROR_SEED", "108"), os.environ.get("HAMIRROR_ONLY", ""))
 
-    def again(self, number):
-        return f"./lab test campaign --minutes {self.minutes:g} --seed {self.seed} --only {number}"
+    def again(self, step):
+        first = next(number for number in range(step.number, 0, -1)
+                     if not schedule.step(self.seed, number, self.holds()).pressed)
+        steps = f"{first}..{step.number}" if first < step.number else str(first)
+        return f"./lab test campaign --minutes {self.minutes:g} --seed {self.seed} --only {steps}"
 
     def holds(self):
         """{fault: its longest hold}: a short campaign spends its minutes on many faults, not on one."""
@@ -56,6 +60,8 @@ class Campaign:
         self.lab, self.plan = lab, plan
         self.books = books.Books(lab)
         self.outcomes = []
+        self.last = None                    # who was (primary, secondary) when they last were known
+        self.overlap_s = faults.OVERLAP_S
         self.moment = threading.Event()     # never set: rest() waits on it
 
     # the stage
@@ -107,26 +113,39 @@ class Campaign:
 
     # one step
 
-    def step(self, step):
+    def step(self, step, next_pressed):
+        """Strikes, holds and heals; waits for the pair and measures, unless the next step does not
+        let it come to rest."""
         fault = faults.FAULTS[step.fault]
-        primary, secondary = self.wait_redundant(fault.bound_s)
-        self.books.wait_served(time.monotonic(), SERVED_S)
+        primary, secondary = self.roles(step)
         outcome = report.Outcome(step.number, step.fault, step.hold_s)
         self.outcomes.append(outcome)
         self.lab.monitor.longest.clear()
         mark = self.lab.step(f"step {step}; {primary} is primary")
         try:
-            with self.lab.monitor.allowing(units_s=fault.overlap_s):
+            # a pressed step inherits what its predecessor may still do to the roles
+            self.overlap_s = max(self.overlap_s, fault.overlap_s) if step.pressed else fault.overlap_s
+            with self.lab.monitor.allowing(units_s=self.overlap_s):
                 self.play(step, fault, faults.Field(self.lab, primary, secondary, self.rest))
-                healed = time.monotonic()
-                now_primary, _ = self.wait_redundant(fault.bound_s)
-            self.measure(outcome, mark, healed, primary, now_primary)
+                self.last = primary, secondary
+                if next_pressed:
+                    outcome.became = "pressed"
+                    self.rest(step.dice().uniform(0, PRESSED_S))
+                else:
+                    self.measure(outcome, fault, mark, primary)
             self.no_crime()
         except sh.LabError as error:
             outcome.became = "FAILED"
             raise sh.LabError(f"seed {self.plan.seed}, step {step}: {error}\n"
-                              f"     again: {self.plan.again(step.number)}") from error
+                              f"     again: {self.plan.again(step)}") from error
         self.lab.tell(f"  {outcome.line()}")
+
+    def roles(self, step):
+        """(primary, secondary) to strike: of a redundant pair, or as it was if it has no time to be one."""
+        if not (step.pressed and self.last):
+            self.last = self.wait_redundant(faults.BOUND_S)
+            self.books.wait_served(time.monotonic(), SERVED_S)
+        return self.last
 
     def play(self, step, fault, field):
         undo = fault.strike(field, step.dice())
@@ -136,7 +155,9 @@ class Campaign:
             self.no_crime()
         fault.heal(field, undo)
 
-    def measure(self, outcome, mark, healed, primary, now_primary):
+    def measure(self, outcome, fault, mark, primary):
+        healed = time.monotonic()
+        now_primary, _ = self.wait_redundant(fault.bound_s)
         redundant = time.monotonic()
         self.books.wait_served(redundant, SERVED_S)
         outcome.redundant_s = redundant - healed
@@ -181,20 +202,24 @@ class Campaign:
     def run(self):
         self.set_up()
         end = time.monotonic() + self.plan.minutes * 60
-        table = self.plan.holds()
         try:
             with self.lab.monitor.allowing(units=UNITS):
-                self.play_all(end, table)
+                self.play_all(end, self.plan.holds())
         finally:
             self.tell_report()
 
-    def play_all(self, end, table):
-        for count, number in enumerate(schedule.numbers(self.plan.only), 1):
-            if time.monotonic() > end and not self.plan.only:
-                break
-            self.step(schedule.step(self.plan.seed, number, table))
-            if count % AUDIT_EVERY == 0:
+    def play_all(self, end, holds):
+        count, numbers = 0, schedule.numbers(self.plan.only)
+        number = next(numbers, None)
+        while number and (time.monotonic() < end or self.plan.only):
+            step = schedule.step(self.plan.seed, number, holds)
+            number = next(numbers, None)
+            after = number and schedule.step(self.plan.seed, number, holds)
+            self.step(step, after and after.number == step.number + 1 and after.pressed)
+            count += 1
+            if count >= AUDIT_EVERY and not (after and after.pressed):
                 self.audit()
+                count = 0
         self.audit()
         self.books.stop()
         self.look()

@@ -9,7 +9,7 @@ class Outcome:
     number: int
     fault: str
     hold_s: float
-    became: str = "stayed"          # stayed, moved, restarted, or the failure
+    became: str = "stayed"          # stayed, moved, restarted, pressed (by the next), FAILED
     failover_s: float = None        # the strike to the first ack by another reign
     silence_app_s: float = None     # the longest time without an ack through the address
     silence_sql_s: float = None
@@ -28,7 +28,9 @@ HEAD = (f"{'step':>4} {'fault':50} {'held':>5} {'outcome':10} {'failover':>8} {'
 LEGEND = """held: from the strike to the healing. failover: from the strike to the first acknowledgement by
 another life of the application. app, sql: the longest time without an acknowledgement through the
 virtual IP. whole: from the healing to a redundant pair. overlap: the longest time the application or the
-address was seen on both nodes. All in seconds."""
+address was seen on both nodes. All in seconds.
+stayed: the same life of the application goes on; moved: it is on the other node; restarted: another life
+on the same node; pressed: the next fault came before the pair was whole."""
 
 
 def shown(seconds):
@@ -43,15 +45,15 @@ def spread(values):
 
 def table(outcomes):
     """One line a fault: how often, outcomes, median/maximum of each time."""
-    lines = [f"{'fault':50} {'n':>3} {'stayed':>6} {'moved':>6} {'rest.':>6} {'failed':>6}"
+    lines = [f"{'fault':50} {'n':>3} {'stayed':>6} {'moved':>6} {'rest.':>6} {'press.':>6} {'failed':>6}"
              f" {'failover':>13} {'app':>13} {'sql':>13} {'whole':>13} {'overlap':>7}"]
     for name in sorted({each.fault for each in outcomes}):
         mine = [each for each in outcomes if each.fault == name]
         became = [each.became for each in mine]
-        known = [became.count(word) for word in ("stayed", "moved", "restarted")]
+        known = [became.count(word) for word in ("stayed", "moved", "restarted", "pressed")]
         overlap = max((max(each.overlaps.values(), default=0.0) for each in mine), default=0.0)
         lines.append(f"{name:50} {len(mine):3} {known[0]:6} {known[1]:6} {known[2]:6}"
-                     f" {len(mine) - sum(known):6} {spread(e.failover_s for e in mine)}"
+                     f" {known[3]:6} {len(mine) - sum(known):6} {spread(e.failover_s for e in mine)}"
                      f" {spread(e.silence_app_s for e in mine)} {spread(e.silence_sql_s for e in mine)}"
                      f" {spread(e.redundant_s for e in mine)} {overlap:7.2f}")
     return lines
