@@ -6,6 +6,8 @@ reports a split brain. Every AUDIT_EVERY steps, and at the end, the module is st
 and the copies are compared in everything.
 """
 import os
+import re
+import shlex
 import threading
 import time
 from dataclasses import dataclass
@@ -31,26 +33,33 @@ units: [{", ".join(UNITS)}]
 
 @dataclass(frozen=True)
 class Plan:
-    """What was asked for: `./lab test campaign --minutes N --seed S --only A..B`."""
+    """What was asked for: `./lab test campaign --minutes N --seed S --only A..B --faults REGEX`."""
     minutes: float
     seed: str
     only: str
+    among: str = ""                 # a regular expression; other faults are not dealt
 
     @classmethod
     def from_environment(cls):
-        return cls(float(os.environ.get("HAMIRROR_MINUTES", "3")),
-                   os.environ.get("HAMIRROR_SEED", "108"), os.environ.get("HAMIRROR_ONLY", ""))
+        said = os.environ.get
+        return cls(float(said("HAMIRROR_MINUTES", "3")), said("HAMIRROR_SEED", "108"),
+                   said("HAMIRROR_ONLY", ""), said("HAMIRROR_FAULTS", ""))
 
     def again(self, step):
         first = next(number for number in range(step.number, 0, -1)
                      if not schedule.step(self.seed, number, self.holds()).pressed)
         steps = f"{first}..{step.number}" if first < step.number else str(first)
-        return f"./lab test campaign --minutes {self.minutes:g} --seed {self.seed} --only {steps}"
+        among = f" --faults {shlex.quote(self.among)}" if self.among else ""
+        return f"./lab test campaign --minutes {self.minutes:g} --seed {self.seed} --only {steps}{among}"
 
     def holds(self):
         """{fault: its longest hold}: a short campaign spends its minutes on many faults, not on one."""
         most = self.minutes * 60 / STEPS_LEAST
-        return {name: min(each.longest_s, most) for name, each in faults.FAULTS.items()}
+        chosen = {name: min(each.longest_s, most) for name, each in faults.FAULTS.items()
+                  if re.search(self.among, name)}
+        if not chosen:
+            raise sh.LabError(f"no fault matches {self.among}; there are: {', '.join(faults.FAULTS)}")
+        return chosen
 
 
 class Campaign:
