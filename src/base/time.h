@@ -8,7 +8,8 @@ namespace ha {
 using Duration = std::chrono::nanoseconds;
 
 /// A point on CLOCK_BOOTTIME (runs on while the machine is suspended; never set by anybody).
-/// Meaningful on one node and within one boot only; never sent to the peer, never stored.
+/// Meaningful on one node and within one boot only; never stored. The peer may be shown it, to say
+/// it back, and compares it with nothing of its own.
 struct BootClock {
     using duration = Duration;
     using rep = duration::rep;

@@ -24,6 +24,9 @@ struct ModuleBeat {
 };
 
 struct Beat {
+    /// The sender's own clock. An order that was given to the receiver is sent back with a time on
+    /// it until when it may be carried out, so that the two clocks are never compared.
+    Instant clock{};
     std::vector<ModuleBeat> modules;  // at most 32
 };
 

@@ -25,6 +25,7 @@ struct Encoder {
         out.u8(static_cast<std::uint8_t>(m.verb));
         out.text(m.name);
         out.text(m.text);
+        out.i64(m.before.time_since_epoch().count());
     }
     void operator()(const ControlReply& m) {
         out.u64(m.id);
@@ -54,12 +55,13 @@ Result<ControlMessage> read_request(ByteReader& in) {
     ControlRequest m;
     m.id = in.u64();
     std::uint8_t verb = in.u8();
-    if (verb > static_cast<std::uint8_t>(ControlRequest::Verb::SetWitness)) {
+    if (verb > static_cast<std::uint8_t>(ControlRequest::Verb::Swap)) {
         return fail("a request of unknown kind " + std::to_string(verb));
     }
     m.verb = static_cast<ControlRequest::Verb>(verb);
     m.name = in.text(kMaxName);
     m.text = in.text(kMaxControlText);
+    m.before = Instant(Duration(in.i64()));
     return m;
 }
 

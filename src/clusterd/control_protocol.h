@@ -8,6 +8,7 @@
 
 #include "base/id128.h"
 #include "base/result.h"
+#include "base/time.h"
 
 // What two clusterds say to each other over the control connection (TLS 1.3, both keys pinned), one
 // message a frame. The grammar is in docs/control-protocol.md. A message that cannot be read ends
@@ -38,12 +39,16 @@ struct ControlRequest {
         CheckModule,    // text: the module's YAML, name: its file; nothing is changed
         InstallModule,  // the same, checked again and installed
         Stop,           // name: the module; stop it here too (stop --all)
-        SetWitness      // text: the YAML of the witness, empty for none; recorded
+        SetWitness,     // text: the YAML of the witness, empty for none; recorded
+        Swap            // name: the module, text: the node that shall be primary, or empty
     };
     std::uint64_t id = 0;
     Verb verb = Verb::CheckModule;
     std::string name;
     std::string text;
+    /// Not to be carried out from then on, by the receiver's clock as it said it (Beat::clock); the
+    /// epoch: whenever it arrives.
+    Instant before{};
 };
 
 struct ControlReply {

@@ -344,18 +344,4 @@ void Daemon::stop(const std::string& name, bool all, Done done) {
             });
 }
 
-void Daemon::swap(const std::string& name, const std::string& to, Done done) {
-    Module* module = find(name, done);
-    if (module == nullptr) return;
-    cluster::SwapRequested event;
-    if (to == self_name()) event.to = self_;
-    if (to == peer_name()) event.to = cluster::other(self_);
-    if (!to.empty() && !event.to) {
-        return done(tl::unexpected(CommandError{"NoSuchNode", "There is no node " + to +
-                                                                  "; the two are " + self_name() +
-                                                                  " and " + peer_name() + "."}));
-    }
-    module->command(event, std::move(done));
-}
-
 }  // namespace ha::clusterd

@@ -51,6 +51,7 @@ class Daemon final : public Commands {
         bool leaving = false;  // systemd was asked to stop it
     };
     struct Apply;  // one `apply` on its way
+    struct GivenOn;
 
     // daemon.cc
     Result<> find_self();
@@ -86,8 +87,17 @@ class Daemon final : public Commands {
     void heard(std::size_t network, std::span<const std::byte> payload);
     void check_networks();
     void request(ControlRequest::Verb verb, const std::string& name, const std::string& text,
-                 std::function<void(const ControlReply&)> answered);
+                 std::function<void(const ControlReply&)> answered, Instant before = {});
     void serve_request(const ControlRequest& request);
+
+    // daemon_orders.cc
+    [[nodiscard]] tl::expected<cluster::SwapRequested, CommandError> swap_to(
+        const std::string& node) const;
+    void give_on(ControlRequest::Verb verb, const std::string& name, const std::string& text,
+                 Done done);
+    [[nodiscard]] Done answer_to(const ControlRequest& asked);
+    void serve_stop(const ControlRequest& asked);
+    void serve_swap(const ControlRequest& asked);
 
     // daemon_apply.cc
     void find_problems(const std::string& text, const std::string& file,
@@ -142,6 +152,7 @@ class Daemon final : public Commands {
     std::unique_ptr<io::PairingServer> pairing_;
     io::Timer heartbeat_timer_;
     std::vector<std::optional<Instant>> network_heard_;
+    std::optional<Instant> peer_clock_;  // as it said it last; none: not on this connection
     std::vector<bool> network_up_;
     std::uint64_t last_request_ = io::random_id().low >> 1U;  // never those of an earlier process
     std::map<std::uint64_t, std::function<void(const ControlReply&)>> requests_;

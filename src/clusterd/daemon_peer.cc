@@ -131,6 +131,7 @@ void Daemon::control_down(const std::string& reason) {
     io::log(io::Level::Warning, api::message::kPeerDisconnected, {},
             "The control connection to the other node broke: " + reason + ".");
     last_reports_.clear();
+    peer_clock_.reset();
     auto waiting = std::move(requests_);
     requests_.clear();
     ControlReply lost{0, false, "PeerUnreachable",
@@ -162,8 +163,8 @@ void Daemon::peer_reported(const ModuleReport& message) {
 }
 
 void Daemon::request(ControlRequest::Verb verb, const std::string& name, const std::string& text,
-                     std::function<void(const ControlReply&)> answered) {
-    ControlRequest asked{++last_request_, verb, name, text};
+                     std::function<void(const ControlReply&)> answered, Instant before) {
+    ControlRequest asked{++last_request_, verb, name, text, before};
     if (!link_->send(asked)) {
         return answered({asked.id, false, "PeerUnreachable", "it is not connected"});
     }
@@ -178,17 +179,10 @@ void Daemon::serve_request(const ControlRequest& asked) {
             return serve_install(asked);
         case ControlRequest::Verb::SetWitness:
             return serve_witness(asked);
-        case ControlRequest::Verb::Stop: {
-            cluster::StopRequested stop;
-            stop.all = true;
-            Done done = [this, id = asked.id](const auto& result) {
-                ControlReply answer{id, result.has_value(), "", ""};
-                if (!result) answer.code = result.error().code, answer.text = result.error().text;
-                link_->send(answer);
-            };
-            if (Module* module = find(asked.name, done)) module->command(stop, done);
-            return;
-        }
+        case ControlRequest::Verb::Stop:
+            return serve_stop(asked);
+        case ControlRequest::Verb::Swap:
+            return serve_swap(asked);
     }
 }
 
@@ -203,6 +197,7 @@ void Daemon::peer_evidence() {
 void Daemon::send_heartbeat() {
     Instant now = io::boot_now();
     Beat beat;
+    beat.clock = now;
     for (const auto& [name, module] : modules_) beat.modules.push_back(module->beat(now));
     heartbeats_->send(encode(beat));
     check_networks();
@@ -216,6 +211,7 @@ void Daemon::heard(std::size_t network, std::span<const std::byte> payload) {
         return io::log(io::Level::Error, "From the other node: " + beat.error().text);
     }
     network_heard_[network] = io::boot_now();
+    peer_clock_ = std::max(peer_clock_.value_or(beat->clock), beat->clock);
     for (auto& [name, module] : modules_) {
         const std::string& known = name;  // clang 14 captures no structured binding
         auto theirs = std::find_if(beat->modules.begin(), beat->modules.end(),

@@ -63,6 +63,7 @@ void ClusterdModel::start() {
     monitor_->evidence(clock());  // a peer that is not there is missed from now on
     peer_report_.reset();
     peer_ahead_ = false;
+    peer_clock_.reset();
     host_.world.witness.forget(host_.self);
     effects_.clear();
     machine_->begin(clock(), effects_);
@@ -217,6 +218,17 @@ void ClusterdModel::mirror_gone() {
 
 // ---- the peer
 
+void ClusterdModel::swap(std::optional<Node> to) {
+    if (!alive()) return;
+    SwapRequested event{to, std::nullopt};
+    if (!machine_->gives_swap_on(event)) return deliver(event);
+    Stream* stream = host_.world.network.usable(Link::Control, host_.self);
+    if (stream == nullptr || !peer_clock_) return;
+    event.before = *peer_clock_ + 10s;
+    stream->send(host_.self,
+                 [to_peer = &host_.peer().clusterd, event] { to_peer->deliver(event); });
+}
+
 void ClusterdModel::send_report() {
     Stream* stream = host_.world.network.usable(Link::Control, host_.self);
     if (stream == nullptr || !last_report_) return;
@@ -264,6 +276,7 @@ Duration ClusterdModel::heard_ago() const {
 /// A peer that has not heard us for take_after counts as silent, however loud it is.
 void ClusterdModel::heartbeat(const Said& said) {
     if (!alive()) return;
+    peer_clock_ = said.clock;
     const bool known = peer_report_ && peer_report_->chain.contains(said.decision);
     bool ahead = !known && machine_->overtaken(said.newest, said.decision);
     monitor_->deaf(said.heard_ago >= Timing{}.take_after && !ahead, clock());
@@ -277,7 +290,7 @@ void ClusterdModel::heartbeat(const Said& said) {
 void ClusterdModel::tick() {
     if (!alive()) return;
     World& world = host_.world;
-    Said said{heard_ago(), Epoch{}, Id128{}};
+    Said said{heard_ago(), Epoch{}, Id128{}, clock()};
     if (last_report_ && !last_report_->chain.empty()) {
         said.newest = last_report_->chain.head().decision.number;
         said.decision = last_report_->chain.head().decision.id;

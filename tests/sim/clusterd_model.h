@@ -39,7 +39,10 @@ class ClusterdModel {
         Duration heard_ago;
         Epoch newest;
         Id128 decision;
+        Instant clock;
     };
+    /// An operator's swap, given on this node.
+    void swap(std::optional<cluster::Node> to);
     void evidence();
     void heartbeat(const Said& said);
     [[nodiscard]] Duration heard_ago() const;
@@ -78,6 +81,7 @@ class ClusterdModel {
     std::optional<cluster::Monitor> monitor_;
     std::optional<cluster::Report> peer_report_;
     bool peer_ahead_ = false;
+    std::optional<Instant> peer_clock_;
 };
 
 }  // namespace ha::sim

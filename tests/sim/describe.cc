@@ -52,6 +52,12 @@ struct EventDetail {
     std::string operator()(const StopRequested& event) const {
         return std::string(event.all ? "all " : "") + (event.shutdown ? "shutdown" : "");
     }
+    std::string operator()(const SwapRequested& event) const {
+        return std::string(!event.to                 ? ""
+                           : event.to == Node::First ? "to A"
+                                                     : "to B") +
+               (event.before ? " from the peer" : "");
+    }
     std::string operator()(const MirrorOpened& event) const {
         return std::string(event.marker_valid    ? "valid"
                            : event.marker_absent ? "absent"

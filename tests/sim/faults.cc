@@ -180,7 +180,7 @@ void command(World& world) {
     Host& host = world.host(any_node(world));
     if (world.scheduler.paused(host.owner())) return;
     ++world.totals.commands;
-    switch (world.random.below(8)) {
+    switch (world.random.below(10)) {
         case 0:
             return host.clusterd.deliver(StopRequested{});
         case 1:
@@ -189,8 +189,12 @@ void command(World& world) {
             return reboot(world, host);
         case 3:
             return host.clusterd.deliver(StartRequested{world.weather.forces});
+        case 4:
+            return host.clusterd.swap(Node::First);
+        case 5:
+            return host.clusterd.swap(Node::Second);
         default:
-            return host.clusterd.deliver(SwapRequested{});
+            return host.clusterd.swap(std::nullopt);
     }
 }
 

@@ -184,7 +184,6 @@ std::vector<std::byte> encode(const Report& report) {
     out.id(report.stopping_together);
     out.u8(report.keeps_copy ? 1 : 0);
     out.u8(report.restarts_spent ? 1 : 0);
-    out.u8(report.swap_wanted ? 1 : 0);
     out.u64(report.rules);
     out.id(report.witness);
     out.id(report.witness_configured);
@@ -222,7 +221,6 @@ Result<Report> decode_report(std::span<const std::byte> bytes) {
     report.stopping_together = in.raw().id();
     report.keeps_copy = in.flag();
     report.restarts_spent = in.flag();
-    report.swap_wanted = in.flag();
     report.rules = in.raw().u64();
     report.witness = in.raw().id();
     report.witness_configured = in.raw().id();

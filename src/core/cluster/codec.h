@@ -14,7 +14,7 @@
 namespace ha::cluster {
 
 inline constexpr std::uint16_t kRecordVersion = 3;
-inline constexpr std::uint16_t kReportVersion = 3;
+inline constexpr std::uint16_t kReportVersion = 4;
 
 std::vector<std::byte> encode(const Record& record);
 std::vector<std::byte> encode(const Report& report);

@@ -4,6 +4,7 @@
 #include <string>
 #include <variant>
 
+#include "base/time.h"
 #include "core/cluster/record.h"
 #include "core/cluster/registered.h"
 
@@ -22,7 +23,8 @@ struct StopRequested {
     bool shutdown = false;  // the system or ha-cluster.target stops: start again at the next boot
 };
 struct SwapRequested {
-    std::optional<Node> to;  // who shall be primary; none: whoever is not
+    std::optional<Node> to = std::nullopt;         // who shall be primary; none: whoever is not
+    std::optional<Instant> before = std::nullopt;  // given on the other node: refused from then on
 };
 
 /// A report arrived, which is also evidence that the peer lives.

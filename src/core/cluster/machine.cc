@@ -115,6 +115,17 @@ bool Machine::is_primary(Node node) const {
     return !serving() && contact_ && peer_report_ && peer_report_->activity == Activity::Serving;
 }
 
+bool Machine::gives_swap_on(const SwapRequested& swap) const {
+    return phase_ == Phase::Secondary && swap.to != peer() && is_primary(peer());
+}
+
+/// What an operator gave on the other node long ago is not what he expects now.
+bool Machine::too_late(const std::optional<Instant>& before) {
+    if (!before || now_ < *before) return false;
+    refuse("too-late", "The order reached " + self_name() + " too late; nothing was changed.");
+    return true;
+}
+
 /// Refuses a swap whose end is reached. The node that would carry it out looks for itself, so what
 /// both nodes are asked for at once is done once.
 bool Machine::already_primary(const Event& event) {
@@ -399,7 +410,6 @@ bool Machine::consent(const Report& report) {
 void Machine::enter(Phase phase) {
     phase_ = phase;
     deadline_.reset();
-    if (phase != Phase::Secondary) swap_wanted_ = false;
     forcing_ = false;
     sealed_durable_ = false;
 }
@@ -595,7 +605,6 @@ Report Machine::make_report() const {
     if (phase_ == Phase::Together) report.stopping_together = head().id;
     report.keeps_copy = keeps_copy_;
     report.restarts_spent = record_.restarts >= settings_.restart_budget;
-    report.swap_wanted = swap_wanted_ && phase_ == Phase::Secondary;
     report.rules = settings_.rules;
     report.witness = witness();
     report.witness_configured = settings_.witness;

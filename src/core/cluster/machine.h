@@ -112,6 +112,10 @@ class Machine {
     /// decided here because of silence.
     [[nodiscard]] bool overtaken(Epoch newest, const Id128& id) const;
 
+    /// An operator's swap given here is the other node's to carry out or refuse, and only at once:
+    /// it is sent there with a time (SwapRequested::before), and nothing of it stays here.
+    [[nodiscard]] bool gives_swap_on(const SwapRequested& swap) const;
+
     /// The two nodes' cluster.yaml name another witness each, as far as this one knows.
     [[nodiscard]] bool witness_differs() const;
     /// What the register showed last, against what this node knows.
@@ -130,6 +134,7 @@ class Machine {
     void ignore(const Event& event);
     void refuse_busy(const Event& event);
     void busy_swap(const Event& event);
+    bool too_late(const std::optional<Instant>& before);
     [[nodiscard]] bool is_primary(Node node) const;
     bool already_primary(const Event& event);
     void stopped_swap(const Event& event);
@@ -388,7 +393,6 @@ class Machine {
     Reason stop_reason_;          // why this node stopped by itself (restart budget)
     bool copy_flushing_ = false;  // while waiting: the flush before this node leads
     bool copy_durable_ = false;
-    bool swap_wanted_ = false;
 
     // of the step under way
     Instant now_{};

@@ -98,8 +98,6 @@ void Machine::serving_report(const Event& event) {
     if (learn(report)) return demote();
     if (shrink_ == Shrink::Delayed && !record_.exchange) begin_shrink();
     if (first_waits_ && peer_knows()) first_modification(FirstModification{head().id});
-    if (phase_ == Phase::Serving && report.swap_wanted && peer_fits())
-        return begin_stop(Goal::Swap);
     consider_peer();
 }
 
@@ -339,6 +337,7 @@ void Machine::serving_stop(const Event& event) {
 
 void Machine::serving_swap(const Event& event) {
     if (already_primary(event)) return;
+    if (too_late(std::get<SwapRequested>(event).before)) return;
     if (!peer_fits()) {
         return refuse("peer-not-ready", peer_name() +
                                             " has no copy that is in sync and ready; the "

@@ -124,14 +124,12 @@ void Machine::secondary_stop(const Event& event) {
     wait_for("stopping", "Leaving the in-sync set by agreement with " + peer_name() + ".");
 }
 
-/// The primary learns of it by our report. What is wished for is that this node leads, so it cannot
-/// take the wish for the way back.
+/// One that the primary could carry out goes there at once (gives_swap_on()) and leaves nothing
+/// here.
 void Machine::secondary_swap(const Event& event) {
     if (already_primary(event)) return;
-    if (!contact_)
-        return refuse("peer-silent", peer_name() + " is not seen; nothing to swap with.");
-    if (std::get<SwapRequested>(event).to == peer()) return refuse_busy(event);
-    swap_wanted_ = true;
+    if (contact_) return refuse_busy(event);
+    refuse("peer-silent", peer_name() + " is not seen; nothing to swap with.");
 }
 
 void Machine::leaving_report(const Event& event) {

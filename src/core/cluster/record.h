@@ -86,7 +86,6 @@ struct Report {
     bool keeps_copy = false;      // consented to a decision that keeps it in S; follows as soon
                                   // as the sender of that decision serves
     bool restarts_spent = false;  // the application may not be handed over to it
-    bool swap_wanted = false;     // an operator on the secondary asked for a swap
     std::uint64_t rules = 0;      // digest of the configuration it decides by (core/config/rules.h)
     Id128 witness;                // in force there; none: no witness
     Id128 witness_configured;     // in cluster.yaml; another one: pending (R14)

@@ -10,6 +10,7 @@ std::vector<ControlMessage> samples() {
             ModuleReport{"pg", {std::byte{1}, std::byte{2}}},
             ControlRequest{7, ControlRequest::Verb::InstallModule, "pg.yaml", "module: pg\n"},
             ControlRequest{8, ControlRequest::Verb::SetWitness, "", "port: 7401\n"},
+            ControlRequest{9, ControlRequest::Verb::Swap, "pg", "node1", Instant(5s)},
             ControlReply{7, false, "Refused", "no"}};
 }
 
@@ -38,7 +39,7 @@ TEST(ControlProtocol, UnknownTypesAndVerbsAreRefused) {
     bytes[0] = std::byte{9};
     EXPECT_FALSE(decode_control(bytes));
     bytes = encode(samples()[2]);
-    for (int verb : {static_cast<int>(ControlRequest::Verb::SetWitness) + 1, 200}) {
+    for (int verb : {static_cast<int>(ControlRequest::Verb::Swap) + 1, 200}) {
         bytes[9] = static_cast<std::byte>(verb);
         EXPECT_FALSE(decode_control(bytes));
     }

@@ -92,13 +92,11 @@ TEST_F(Orders, ASwapToThePrimaryChangesNothingOnEitherNode) {
         EXPECT_EQ(refusal(*side, SwapRequested{Node::First}), "already-primary");
     }
     EXPECT_EQ(primary_.machine->phase(), Phase::Serving);
-    EXPECT_FALSE(said_by(secondary_)->swap_wanted);
 }
 
 TEST_F(Orders, ASwapToTheSameNodeGivenToBothIsOneSwap) {
-    EXPECT_EQ(refusal(secondary_, SwapRequested{Node::Second}), "");
-    EXPECT_TRUE(said_by(secondary_)->swap_wanted);
-    EXPECT_EQ(refusal(primary_, SwapRequested{Node::Second}), "");
+    EXPECT_TRUE(secondary_.machine->gives_swap_on({Node::Second, {}}));
+    EXPECT_EQ(refusal(primary_, SwapRequested{Node::Second, Instant(10s)}), "");
     ASSERT_EQ(primary_.machine->phase(), Phase::StoppingUnits);
     EXPECT_EQ(refusal(primary_, SwapRequested{Node::Second}), "") << "it is being done";
     EXPECT_EQ(refusal(primary_, SwapRequested{Node::First}), "busy");
@@ -111,7 +109,7 @@ TEST_F(Orders, ASwapToTheSameNodeGivenToBothIsOneSwap) {
 
     step(secondary_, PeerReported{*said_by(primary_)});
     ASSERT_EQ(secondary_.machine->phase(), Phase::Sealing);
-    EXPECT_FALSE(said_by(secondary_)->swap_wanted) << "it would be one for the way back";
+    EXPECT_FALSE(secondary_.machine->gives_swap_on({Node::Second, {}}));
     EXPECT_EQ(refusal(secondary_, SwapRequested{Node::Second}), "") << "it is being done";
     step(secondary_, Sealed{Epoch{2}});
     const auto flushing = step(secondary_, Sealed{Epoch{2}});
@@ -121,7 +119,24 @@ TEST_F(Orders, ASwapToTheSameNodeGivenToBothIsOneSwap) {
     step(primary_, PeerReported{*said_by(secondary_)});
     ASSERT_EQ(primary_.machine->phase(), Phase::Secondary);
     EXPECT_EQ(refusal(primary_, SwapRequested{Node::Second}), "already-primary");
-    EXPECT_FALSE(said_by(primary_)->swap_wanted);
+    EXPECT_FALSE(primary_.machine->gives_swap_on({Node::Second, {}}));
+}
+
+TEST_F(Orders, ASwapThatComesLateIsRefused) {
+    EXPECT_EQ(refusal(primary_, SwapRequested{{}, Instant{}}), "too-late");
+    EXPECT_EQ(refusal(primary_, SwapRequested{Node::Second, Instant{}}), "too-late");
+    EXPECT_EQ(primary_.machine->phase(), Phase::Serving);
+    EXPECT_EQ(refusal(primary_, SwapRequested{{}, Instant(1ns)}), "");
+    EXPECT_EQ(primary_.machine->phase(), Phase::StoppingUnits);
+}
+
+TEST_F(Orders, WhatTheSecondaryCannotGiveOnItRefusesItself) {
+    EXPECT_TRUE(secondary_.machine->gives_swap_on({}));
+    EXPECT_FALSE(secondary_.machine->gives_swap_on({Node::First, {}}));
+    EXPECT_FALSE(primary_.machine->gives_swap_on({}));
+    step(secondary_, PeerSilent{});
+    EXPECT_FALSE(secondary_.machine->gives_swap_on({}));
+    EXPECT_EQ(refusal(secondary_, SwapRequested{}), "peer-silent");
 }
 
 TEST_F(Orders, AStoppedNodeKnowsWhoIsPrimaryToo) {
