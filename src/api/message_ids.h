@@ -85,6 +85,8 @@ inline constexpr MessageId kUnitsStopped{"ec01795d49564ee8aa8e3e09d09f7e57"};
 inline constexpr MessageId kUnitFailed{"066c731f064849b48f60ac1dc91cbe88"};
 /// A unit failed more often than its budget of automatic restarts allows.
 inline constexpr MessageId kRestartBudgetSpent{"d54fdec2524c4ac7bbff59bd5f44c078"};
+/// An operator has the application of a module restarted.
+inline constexpr MessageId kRestartOrdered{"b6d0d1c2f8a94e63a1f4c3b75f0e2d97"};
 /// A worker daemon lost its connection to ha-clusterd.
 inline constexpr MessageId kWorkerGone{"50002791c1a946d1b48539e480ffefd8"};
 /// A worker daemon's connection was refused or broke the protocol.
@@ -143,6 +145,7 @@ inline constexpr std::array kAll{kDaemonStarted,
                                  kUnitsStopped,
                                  kUnitFailed,
                                  kRestartBudgetSpent,
+                                 kRestartOrdered,
                                  kWorkerGone,
                                  kWorkerRefused,
                                  kWitnessChanged,

@@ -137,6 +137,13 @@ struct BusFaceVtable {
                      });
     }
 
+    static int restart(sd_bus_message* call, void* object, sd_bus_error* error) noexcept {
+        return order(call, object, error, false,
+                     [](Commands& commands, const std::string& module, bool, Done done) {
+                         commands.restart(module, std::move(done));
+                     });
+    }
+
     static int swap_to(sd_bus_message* call, void* target, sd_bus_error* error) noexcept {
         const auto* object = static_cast<BusObject*>(target);
         BusFace* face = object->face;
@@ -217,6 +224,8 @@ const std::array kModuleVtable{
                                           BusFaceVtable::swap, kOwnCheck),
     sd_bus_vtable SD_BUS_METHOD_WITH_ARGS("SwapTo", SD_BUS_ARGS("s", node), SD_BUS_NO_RESULT,
                                           BusFaceVtable::swap_to, kOwnCheck),
+    sd_bus_vtable SD_BUS_METHOD_WITH_ARGS("Restart", SD_BUS_NO_ARGS, SD_BUS_NO_RESULT,
+                                          BusFaceVtable::restart, kOwnCheck),
     sd_bus_vtable SD_BUS_PROPERTY("State", "s", BusFaceVtable::get, 0, kEmits),
     sd_bus_vtable SD_BUS_PROPERTY("Readiness", "s", BusFaceVtable::get, 0, kEmits),
     sd_bus_vtable SD_BUS_PROPERTY("ReasonCode", "s", BusFaceVtable::get, 0, kEmits),

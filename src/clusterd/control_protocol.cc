@@ -55,7 +55,7 @@ Result<ControlMessage> read_request(ByteReader& in) {
     ControlRequest m;
     m.id = in.u64();
     std::uint8_t verb = in.u8();
-    if (verb > static_cast<std::uint8_t>(ControlRequest::Verb::Swap)) {
+    if (verb > static_cast<std::uint8_t>(ControlRequest::Verb::Restart)) {
         return fail("a request of unknown kind " + std::to_string(verb));
     }
     m.verb = static_cast<ControlRequest::Verb>(verb);

@@ -40,7 +40,8 @@ struct ControlRequest {
         InstallModule,  // the same, checked again and installed
         Stop,           // name: the module; stop it here too (stop --all)
         SetWitness,     // text: the YAML of the witness, empty for none; recorded
-        Swap            // name: the module, text: the node that shall be primary, or empty
+        Swap,           // name: the module, text: the node that shall be primary, or empty
+        Restart         // name: the module, which the receiver serves
     };
     std::uint64_t id = 0;
     Verb verb = Verb::CheckModule;

@@ -40,6 +40,7 @@ class Daemon final : public Commands {
     void start(const std::string& module, bool as_source, Done done) override;
     void stop(const std::string& module, bool all, Done done) override;
     void swap(const std::string& module, const std::string& to, Done done) override;
+    void restart(const std::string& module, Done done) override;
     void apply(const std::string& yaml, const std::string& file_name, bool dry_run,
                bool without_peer, Done done) override;
     void set_witness(std::optional<config::WitnessConfig> witness, Done done) override;
@@ -98,6 +99,7 @@ class Daemon final : public Commands {
     [[nodiscard]] Done answer_to(const ControlRequest& asked);
     void serve_stop(const ControlRequest& asked);
     void serve_swap(const ControlRequest& asked);
+    void serve_restart(const ControlRequest& asked);
 
     // daemon_apply.cc
     void find_problems(const std::string& text, const std::string& file,

@@ -45,6 +45,15 @@ tl::expected<cluster::SwapRequested, CommandError> Daemon::swap_to(const std::st
         "There is no node " + node + "; the two are " + self_name() + " and " + peer_name() + "."});
 }
 
+void Daemon::restart(const std::string& name, Done done) {
+    Module* module = find(name, done);
+    if (module == nullptr) return;
+    if (module->machine().gives_restart_on()) {
+        return give_on(ControlRequest::Verb::Restart, name, "", std::move(done));
+    }
+    module->command(cluster::RestartRequested{}, std::move(done));
+}
+
 void Daemon::give_on(ControlRequest::Verb verb, const std::string& name, const std::string& text,
                      Done done) {
     if (!peer_clock_) {
@@ -100,6 +109,12 @@ void Daemon::serve_swap(const ControlRequest& asked) {
     if (!event) return done(tl::unexpected(event.error()));
     event->before = asked.before;
     if (Module* module = find(asked.name, done)) module->command(*event, done);
+}
+
+void Daemon::serve_restart(const ControlRequest& asked) {
+    const Done done = answer_to(asked);
+    Module* module = find(asked.name, done);
+    if (module != nullptr) module->command(cluster::RestartRequested{asked.before}, done);
 }
 
 }  // namespace ha::clusterd

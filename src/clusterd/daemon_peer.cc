@@ -183,6 +183,8 @@ void Daemon::serve_request(const ControlRequest& asked) {
             return serve_stop(asked);
         case ControlRequest::Verb::Swap:
             return serve_swap(asked);
+        case ControlRequest::Verb::Restart:
+            return serve_restart(asked);
     }
 }
 

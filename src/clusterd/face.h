@@ -93,6 +93,8 @@ class Commands {
     /// Given to either node; the primary carries it out. `to`: the node that shall be primary, and
     /// if it is, that is a refusal (AlreadyPrimary); empty: whichever is not.
     virtual void swap(const std::string& module, const std::string& to, Done done) = 0;
+    /// The application, on the node that serves. Given to either node.
+    virtual void restart(const std::string& module, Done done) = 0;
     /// Validates on both nodes; installs on both or on neither unless `dry_run`. Result: the plan
     /// and what was done, as text lines. `without_peer`: on this node alone. Error text: the exact
     /// configuration errors.

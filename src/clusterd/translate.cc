@@ -182,12 +182,13 @@ std::string error_name(const std::string& code) {
 
 api::MessageId message_id(const std::string& code) {
     namespace m = api::message;
-    static const std::array<std::pair<const char*, api::MessageId>, 19> kIds{{
+    static const std::array<std::pair<const char*, api::MessageId>, 20> kIds{{
         {"decision", m::kDecisionRecorded},
         {"birth", m::kDecisionRecorded},
         {"consented", m::kDecisionRecorded},
         {"joined", m::kResyncDone},
         {"restarting", m::kUnitFailed},
+        {"restart", m::kRestartOrdered},
         {"handing-over", m::kRestartBudgetSpent},
         {"peer-copy-failed", m::kCopyFailed},
         {"mirror-lost", m::kCopyFailed},

@@ -126,6 +126,10 @@ Outcome<> Daemon::swap(const std::string& module, const std::string& to) {
     return order(module, "SwapTo", "s", to.c_str());
 }
 
+Outcome<> Daemon::restart(const std::string& module) {
+    return order(module, "Restart", "");
+}
+
 Outcome<std::string> Daemon::apply(const std::string& yaml, const std::string& file_name,
                                    bool dry_run, bool without_peer) {
     return text_of(call(api::bus::kClusterPath, api::bus::kCluster, "Apply", "ssbb", yaml.c_str(),

@@ -34,6 +34,7 @@ class Daemon {
     Outcome<> stop(const std::string& module, bool all);
     /// `to`: the node that shall be primary; empty: whichever is not.
     Outcome<> swap(const std::string& module, const std::string& to);
+    Outcome<> restart(const std::string& module);
     /// The plan and what was done.
     Outcome<std::string> apply(const std::string& yaml, const std::string& file_name, bool dry_run,
                                bool without_peer);

@@ -63,6 +63,11 @@ void swap_words(CLI::App& app, Options& options) {
     waiting(app, options, "With --wait or --when-synced, for both together");
 }
 
+void restart_words(CLI::App& app, Options& options) {
+    module(app, options);
+    waiting(app, options);
+}
+
 void apply_words(CLI::App& app, Options& options) {
     app.add_option("FILE", options.file, "The YAML file of a module, - for standard input")
         ->required();
@@ -147,6 +152,8 @@ constexpr std::array kVerbs{
          "hamirrorctl swap postgresql --to node2 --wait\n"
          "hamirrorctl swap postgresql --when-synced --timeout 3600",
          swap_words, run_swap},
+    Verb{"restart", "Restart the application where it is served; the roles stay",
+         "hamirrorctl restart postgresql --wait", restart_words, run_restart},
     Verb{"apply", "Check a configuration on both nodes and put it in force",
          "hamirrorctl apply postgresql.yaml --dry-run\nhamirrorctl apply postgresql.yaml",
          apply_words, run_apply},

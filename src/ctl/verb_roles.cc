@@ -8,7 +8,7 @@
 #include "ctl/wait.h"
 #include "io/clock.h"
 
-// start, stop, swap: one order each and, with --wait, what became of it.
+// start, stop, swap, restart: one order each and, with --wait, what became of it.
 
 namespace ha::ctl {
 namespace {
@@ -29,6 +29,8 @@ Outcome<> give(Daemon& daemon, Order order, const Options& options) {
         case Order::Swap:
         case Order::Lead:
             return daemon.swap(options.module, options.to);
+        case Order::Restart:
+            return daemon.restart(options.module);
     }
     return {};
 }
@@ -159,6 +161,9 @@ Outcome<> run_stop(const Options& options) {
 }
 Outcome<> run_swap(const Options& options) {
     return run(Order::Swap, options);
+}
+Outcome<> run_restart(const Options& options) {
+    return run(Order::Restart, options);
 }
 
 }  // namespace ha::ctl

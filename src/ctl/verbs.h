@@ -41,6 +41,7 @@ Outcome<> run_status(const Options& options);
 Outcome<> run_start(const Options& options);
 Outcome<> run_stop(const Options& options);
 Outcome<> run_swap(const Options& options);
+Outcome<> run_restart(const Options& options);
 Outcome<> run_apply(const Options& options);
 Outcome<> run_events(const Options& options);
 /// Returns only if it failed.

@@ -37,6 +37,7 @@ Waiter::Waiter(Order order, std::string module, const ClusterStatus& before, std
     : order_(order), module_(std::move(module)), self_(before.node), to_(std::move(to)) {
     if (const auto* found = before.find(module_)) {
         before_ = found->on(self_);
+        since_before_ = found->since_unix_ms;
         primary_before_ = to_.empty() ? found->primary : found->other_than(to_).node;
     }
 }
@@ -54,6 +55,8 @@ Verdict Waiter::look(const ClusterStatus& now, bool settled) {
             return look_swap(*module);
         case Order::Lead:
             return look_lead(*module);
+        case Order::Restart:
+            return look_restart(*module, settled);
     }
     return {};
 }
@@ -103,6 +106,23 @@ Verdict Waiter::look_lead(const ModuleStatus& module) const {
     const NodeStatus node = module.on(to_);
     const bool leads = serving(node) && node.readiness == "ready";
     return {leads ? Kind::Done : Kind::Pending, describe(module)};
+}
+
+/// One that was over before anybody looked shows here in since when this node's state holds, and of
+/// the other node in that nothing moves any more.
+Verdict Waiter::look_restart(const ModuleStatus& module, bool settled) {
+    const NodeStatus node = module.on(primary_before_);
+    if (serving(node) && node.readiness == "ready") {
+        const bool over =
+            moved_ || settled || (node.node == self_ && module.since_unix_ms != since_before_);
+        return {over ? Kind::Done : Kind::Pending, describe(module)};
+    }
+    moved_ = true;
+    const bool elsewhere = serving(module.other_than(primary_before_)) && !serving(node);
+    if (elsewhere || node.readiness == "blocked") {
+        return {Kind::Stuck, "The application was not restarted there; " + describe(module)};
+    }
+    return {Kind::Pending, describe(module)};
 }
 
 Verdict look_synced(const ClusterStatus& now, const std::string& module, const std::string& to) {

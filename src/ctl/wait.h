@@ -9,7 +9,7 @@
 namespace ha::ctl {
 
 /// Lead: none was given, for `to` was primary already; it may still be starting the application.
-enum class Order : std::uint8_t { Start, Stop, StopAll, Swap, Lead };
+enum class Order : std::uint8_t { Start, Stop, StopAll, Swap, Lead, Restart };
 
 struct Verdict {
     enum class Kind : std::uint8_t { Pending, Done, Stuck };
@@ -32,6 +32,7 @@ class Waiter {
     [[nodiscard]] Verdict look_stop(const ModuleStatus& module) const;
     Verdict look_swap(const ModuleStatus& module);
     [[nodiscard]] Verdict look_lead(const ModuleStatus& module) const;
+    Verdict look_restart(const ModuleStatus& module, bool settled);
 
     Order order_;
     std::string module_;
@@ -39,7 +40,8 @@ class Waiter {
     std::string to_;
     NodeStatus before_;
     std::string primary_before_;
-    bool moved_ = false;  // the swap was seen under way
+    std::int64_t since_before_ = 0;
+    bool moved_ = false;  // the swap, the restart was seen under way
 };
 
 /// What `swap --when-synced` waits for before it gives its order. Done: both nodes are in sync and

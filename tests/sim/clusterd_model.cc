@@ -222,11 +222,25 @@ void ClusterdModel::swap(std::optional<Node> to) {
     if (!alive()) return;
     SwapRequested event{to, std::nullopt};
     if (!machine_->gives_swap_on(event)) return deliver(event);
+    event.before = order_bound();
+    if (event.before) give_on(event);
+}
+
+void ClusterdModel::restart() {
+    if (!alive()) return;
+    if (!machine_->gives_restart_on()) return deliver(RestartRequested{});
+    if (auto before = order_bound()) give_on(RestartRequested{before});
+}
+
+std::optional<Instant> ClusterdModel::order_bound() const {
+    if (!peer_clock_) return std::nullopt;
+    return *peer_clock_ + 10s;
+}
+
+void ClusterdModel::give_on(const Event& event) {
     Stream* stream = host_.world.network.usable(Link::Control, host_.self);
-    if (stream == nullptr || !peer_clock_) return;
-    event.before = *peer_clock_ + 10s;
-    stream->send(host_.self,
-                 [to_peer = &host_.peer().clusterd, event] { to_peer->deliver(event); });
+    if (stream == nullptr) return;
+    stream->send(host_.self, [to = &host_.peer().clusterd, event] { to->deliver(event); });
 }
 
 void ClusterdModel::send_report() {

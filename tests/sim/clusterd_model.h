@@ -41,8 +41,9 @@ class ClusterdModel {
         Id128 decision;
         Instant clock;
     };
-    /// An operator's swap, given on this node.
+    /// An operator's orders, given on this node.
     void swap(std::optional<cluster::Node> to);
+    void restart();
     void evidence();
     void heartbeat(const Said& said);
     [[nodiscard]] Duration heard_ago() const;
@@ -58,6 +59,8 @@ class ClusterdModel {
     void order_mirror(const cluster::Effect& effect);
     void give_mirror(const cluster::Effect& effect);
     bool mutated(const cluster::Effect& effect);
+    void give_on(const cluster::Event& event);
+    [[nodiscard]] std::optional<Instant> order_bound() const;
     void send_report();
     void receive(const cluster::Report& report);
     void arm();

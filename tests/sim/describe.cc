@@ -58,6 +58,9 @@ struct EventDetail {
                                                      : "to B") +
                (event.before ? " from the peer" : "");
     }
+    std::string operator()(const RestartRequested& event) const {
+        return event.before ? "from the peer" : "";
+    }
     std::string operator()(const MirrorOpened& event) const {
         return std::string(event.marker_valid    ? "valid"
                            : event.marker_absent ? "absent"

@@ -180,7 +180,7 @@ void command(World& world) {
     Host& host = world.host(any_node(world));
     if (world.scheduler.paused(host.owner())) return;
     ++world.totals.commands;
-    switch (world.random.below(10)) {
+    switch (world.random.below(12)) {
         case 0:
             return host.clusterd.deliver(StopRequested{});
         case 1:
@@ -193,6 +193,9 @@ void command(World& world) {
             return host.clusterd.swap(Node::First);
         case 5:
             return host.clusterd.swap(Node::Second);
+        case 6:
+        case 7:
+            return host.clusterd.restart();
         default:
             return host.clusterd.swap(std::nullopt);
     }

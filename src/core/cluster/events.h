@@ -27,6 +27,11 @@ struct SwapRequested {
     std::optional<Instant> before = std::nullopt;  // given on the other node: refused from then on
 };
 
+/// The application, on the node that serves. `before`: as of a swap.
+struct RestartRequested {
+    std::optional<Instant> before = std::nullopt;
+};
+
 /// A report arrived, which is also evidence that the peer lives.
 struct PeerReported {
     Report report;
@@ -116,7 +121,7 @@ using Event =
                  AcknowledgementsStalled, PeerCopyFailed, JoinReady, ToldIn, Sealed, MadeDurable,
                  Drained, FirstModification, HeldFailed, MirrorClosed, AddressesHeld,
                  AddressesDropped, UnitsStarted, UnitsStopped, UnitsGone, UnitFailed, PeerAhead,
-                 RegisterShown, WitnessLost, WitnessConfigured>;
+                 RegisterShown, WitnessLost, WitnessConfigured, RestartRequested>;
 
 const char* name(const Event& event);
 

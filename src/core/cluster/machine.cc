@@ -111,8 +111,15 @@ void Machine::opening_start(const Event& event) {
 
 /// Known to serve now, the application being started included.
 bool Machine::is_primary(Node node) const {
-    if (node == self()) return phase_ == Phase::Serving || phase_ == Phase::Promoting;
+    const bool restarts = phase_ == Phase::StoppingUnits && goal_ == Goal::Restart;
+    if (node == self()) return phase_ == Phase::Serving || phase_ == Phase::Promoting || restarts;
     return !serving() && contact_ && peer_report_ && peer_report_->activity == Activity::Serving;
+}
+
+void Machine::not_served(const Event&) {
+    refuse("not-serving", "Module " + settings_.module + " is not served by " + self_name() +
+                              "; there is nothing to restart." +
+                              (reason_.text.empty() ? "" : " " + reason_.text));
 }
 
 bool Machine::gives_swap_on(const SwapRequested& swap) const {

@@ -115,6 +115,7 @@ class Machine {
     /// An operator's swap given here is the other node's to carry out or refuse, and only at once:
     /// it is sent there with a time (SwapRequested::before), and nothing of it stays here.
     [[nodiscard]] bool gives_swap_on(const SwapRequested& swap) const;
+    [[nodiscard]] bool gives_restart_on() const { return is_primary(peer()); }
 
     /// The two nodes' cluster.yaml name another witness each, as far as this one knows.
     [[nodiscard]] bool witness_differs() const;
@@ -128,13 +129,14 @@ class Machine {
     enum class Peer : std::uint8_t { Absent, Rebuilding, Joining, Member };
     /// Delayed: an earlier exchange has to be settled first.
     enum class Shrink : std::uint8_t { None, Flushing, Delayed, Proposed };
-    enum class Goal : std::uint8_t { None, Swap, Stop, StopTogether, HandOver, Reopen };
+    enum class Goal : std::uint8_t { None, Swap, Stop, StopTogether, HandOver, Reopen, Restart };
 
     // machine.cc
     void ignore(const Event& event);
     void refuse_busy(const Event& event);
     void busy_swap(const Event& event);
     bool too_late(const std::optional<Instant>& before);
+    void not_served(const Event& event);
     [[nodiscard]] bool is_primary(Node node) const;
     bool already_primary(const Event& event);
     void stopped_swap(const Event& event);
@@ -217,6 +219,8 @@ class Machine {
     void stream_down(const Event& event);
     void flushed(const Event& event);
     void join_ready(const Event& event);
+    void serving_restart(const Event& event);
+    void stopping_restart(const Event& event);
     void units_stopped(const Event& event);
     void drained(const Event& event);
     void addresses_dropped(const Event& event);

@@ -100,7 +100,8 @@ const char* name(const Event& event) {
         "PeerAhead",
         "RegisterShown",
         "WitnessLost",
-        "WitnessConfigured"};
+        "WitnessConfigured",
+        "RestartRequested"};
     static_assert(kNames.back() != nullptr, "an event has no name");
     return kNames[event.index()];
 }

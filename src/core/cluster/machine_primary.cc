@@ -209,8 +209,7 @@ void Machine::stream_down(const Event& event) {
 }
 
 void Machine::join_ready(const Event& event) {
-    bool serves = phase_ == Phase::Serving || phase_ == Phase::Promoting;  // units restarted
-    if (!serves) return;
+    if (!is_primary(self())) return;  // it is, too, while its units are restarted
     if (peer_ == Peer::Absent) return emit(StopResync{});  // of a clusterd before this one
     // One that was given up may have ended before the mirror was told.
     if (peer_ != Peer::Rebuilding || std::get<JoinReady>(event).token != resync_token_) return;
@@ -328,7 +327,7 @@ void Machine::serving_stop(const Event& event) {
     const auto& stop = std::get<StopRequested>(event);
     wanted_again_ = stop.shutdown;
     Goal goal = stop.all ? Goal::StopTogether : Goal::Stop;
-    if (phase_ == Phase::Promoting || phase_ == Phase::Serving) return begin_stop(goal);
+    if (is_primary(self())) return begin_stop(goal);
     goal_ = goal;
     if (wanted_again_ && phase_ == Phase::StoppingUnits) {
         deadline_ = now_ + settings_.shutdown_bound;
@@ -372,7 +371,33 @@ void Machine::begin_stop(Goal goal) {
     wait_for("stopping", "The application is being stopped.");
 }
 
+// ---- restart of the application
+// --------------------------------------------------------------
+
+/// Nothing else changes: the mirror, the addresses and the peer's part, a resync included, go on.
+void Machine::serving_restart(const Event& event) {
+    if (too_late(std::get<RestartRequested>(event).before)) return;
+    record_.restarts = 0;
+    persist();
+    tell("restart", "The application is restarted by an operator's order.");
+    goal_ = Goal::Restart;
+    emit(StopUnits{});
+    enter(Phase::StoppingUnits);
+    wait_for("restarting", "The application is being restarted.");
+}
+
+/// Taken, if it is what is being done.
+void Machine::stopping_restart(const Event& event) {
+    if (goal_ != Goal::Restart) refuse_busy(event);
+}
+
 void Machine::units_stopped(const Event&) {
+    if (goal_ == Goal::Restart) {
+        goal_ = Goal::None;
+        emit(StartUnits{});
+        enter(Phase::Promoting);
+        return wait_for("restarting", "The application is being started again.");
+    }
     emit(DrainMirror{});
     enter(Phase::Draining);
     wait_for("draining", "The last changes are being made durable on both nodes.");
@@ -414,6 +439,7 @@ void Machine::withdrawn() {
             return together_report(PeerReported{*peer_report_});
         case Goal::None:
         case Goal::Reopen:
+        case Goal::Restart:
             return resume();
     }
 }

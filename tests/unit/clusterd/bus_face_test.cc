@@ -215,14 +215,15 @@ TEST_F(BusFaceTest, OrdersReachTheDaemon) {
         EXPECT_EQ(client.call(kModulePath, api::bus::kModule, "Stop", "b", 0).error, "");
         EXPECT_EQ(client.call(kModulePath, api::bus::kModule, "Swap", "").error, "");
         EXPECT_EQ(client.call(kModulePath, api::bus::kModule, "SwapTo", "s", "node1").error, "");
+        EXPECT_EQ(client.call(kModulePath, api::bus::kModule, "Restart", "").error, "");
         auto plan = client.call(api::bus::kClusterPath, api::bus::kCluster, "Apply", "ssbb",
                                 "module: x", "x.yaml", 0, 1);
         EXPECT_EQ(plan.text, "the plan");
     });
-    EXPECT_EQ(commands_.orders,
-              (std::vector<std::string>{"start web-shop as-source", "stop web-shop",
-                                        "swap web-shop", "swap web-shop to node1",
-                                        "apply module: x x.yaml without-peer"}));
+    EXPECT_EQ(commands_.orders, (std::vector<std::string>{
+                                    "start web-shop as-source", "stop web-shop", "swap web-shop",
+                                    "swap web-shop to node1", "restart web-shop",
+                                    "apply module: x x.yaml without-peer"}));
 }
 
 TEST_F(BusFaceTest, AWitnessIsReadBeforeTheDaemonIsAsked) {
@@ -269,8 +270,10 @@ TEST_F(BusFaceTest, OnlyThePrivilegedGiveOrders) {
             EXPECT_EQ(client.call(kModulePath, api::bus::kModule, member, "b", 0).error,
                       api::bus::kAccessDenied);
         }
-        EXPECT_EQ(client.call(kModulePath, api::bus::kModule, "Swap", "").error,
-                  api::bus::kAccessDenied);
+        for (const char* member : {"Swap", "Restart"}) {
+            EXPECT_EQ(client.call(kModulePath, api::bus::kModule, member, "").error,
+                      api::bus::kAccessDenied);
+        }
         EXPECT_EQ(client.call(kModulePath, api::bus::kModule, "SwapTo", "s", "node1").error,
                   api::bus::kAccessDenied);
         EXPECT_EQ(

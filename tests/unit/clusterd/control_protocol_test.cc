@@ -39,7 +39,7 @@ TEST(ControlProtocol, UnknownTypesAndVerbsAreRefused) {
     bytes[0] = std::byte{9};
     EXPECT_FALSE(decode_control(bytes));
     bytes = encode(samples()[2]);
-    for (int verb : {static_cast<int>(ControlRequest::Verb::Swap) + 1, 200}) {
+    for (int verb : {static_cast<int>(ControlRequest::Verb::Restart) + 1, 200}) {
         bytes[9] = static_cast<std::byte>(verb);
         EXPECT_FALSE(decode_control(bytes));
     }

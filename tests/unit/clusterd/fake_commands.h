@@ -56,6 +56,10 @@ class FakeCommands : public Commands {
         orders.push_back("swap " + name + (to.empty() ? "" : " to " + to));
         done(answer);
     }
+    void restart(const std::string& name, Done done) override {
+        orders.push_back("restart " + name);
+        done(answer);
+    }
     void apply(const std::string& yaml, const std::string& file_name, bool dry_run,
                bool without_peer, Done done) override {
         orders.push_back("apply " + yaml + " " + file_name + (dry_run ? " dry-run" : "") +

@@ -198,6 +198,12 @@ TEST_F(Verbs, WhoeverIsPrimaryAlreadyIsNoFailure) {
     in_loop([this] { EXPECT_EQ(commands_->orders[0], "swap web-shop to node1"); });
 }
 
+TEST_F(Verbs, ARestartIsOrderedAndWaitedFor) {
+    serve([](clusterd::ModuleView& module) { module.nodes[1].readiness = "ready"; });
+    EXPECT_EQ(play(run_restart, shop()).substr(0, 23), "node1 is primary/ready;");
+    in_loop([this] { EXPECT_EQ(commands_->orders, std::vector<std::string>{"restart web-shop"}); });
+}
+
 TEST_F(Verbs, SwapWhenSyncedGivesItsOrderThen) {
     serve();
     auto options = shop();

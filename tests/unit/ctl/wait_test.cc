@@ -71,6 +71,32 @@ TEST(Wait, ASwapThatWasUndoneIsNoSuccess) {
     EXPECT_EQ(waiter.look(before, true).kind, Kind::Stuck);
 }
 
+TEST(Wait, ARestartIsOverWhenTheSameNodeIsReadyAgain) {
+    const auto ready =
+        cluster(node("node1", "primary", "ready"), node("node2", "secondary", "ready"));
+    const auto under_way =
+        cluster(node("node1", "primary", "transient"), node("node2", "secondary", "ready"));
+    Waiter waiter(Order::Restart, "db", ready);
+    EXPECT_EQ(waiter.look(ready, false).kind, Kind::Pending);
+    EXPECT_EQ(waiter.look(under_way, true).kind, Kind::Pending);
+    EXPECT_EQ(waiter.look(ready, false).kind, Kind::Done);
+
+    auto over = ready;
+    over.modules[0].since_unix_ms = 1;
+    EXPECT_EQ(Waiter(Order::Restart, "db", ready).look(over, false).kind, Kind::Done);
+    EXPECT_EQ(Waiter(Order::Restart, "db", ready).look(ready, true).kind, Kind::Done);
+}
+
+TEST(Wait, ARestartThatEndsElsewhereIsNoSuccess) {
+    const auto ready =
+        cluster(node("node1", "primary", "ready"), node("node2", "secondary", "ready"));
+    const auto moved = cluster(node("node1", "secondary", "ready"), kPeer);
+    const auto blocked = cluster(node("node1", "stopped", "blocked", "restarts-spent", "Spent."),
+                                 node("node2", "waiting", "blocked"));
+    EXPECT_EQ(Waiter(Order::Restart, "db", ready).look(moved, false).kind, Kind::Stuck);
+    EXPECT_EQ(Waiter(Order::Restart, "db", ready).look(blocked, false).kind, Kind::Stuck);
+}
+
 TEST(Wait, ASwapToANodeKnowsBothRolesWhereverItBegan) {
     const auto done =
         cluster(node("node1", "secondary", "ready"), node("node2", "primary", "ready"));

@@ -139,6 +139,73 @@ TEST_F(Orders, WhatTheSecondaryCannotGiveOnItRefusesItself) {
     EXPECT_EQ(refusal(secondary_, SwapRequested{}), "peer-silent");
 }
 
+TEST_F(Orders, ARestartIsTheApplicationsAlone) {
+    auto effects = step(primary_, UnitFailed{"db.service", "signal"});
+    step(primary_, UnitsStarted{});
+    ASSERT_EQ(primary_.machine->record().restarts, 1U);
+    effects = step(primary_, RestartRequested{});
+    EXPECT_NE(find<StopUnits>(effects), nullptr);
+    ASSERT_NE(find<Persist>(effects), nullptr);
+    EXPECT_EQ(find<Persist>(effects)->record.restarts, 0U);
+    EXPECT_EQ(primary_.machine->status().state, State::Primary);
+    EXPECT_EQ(primary_.machine->status().readiness, Readiness::Transient);
+    EXPECT_EQ(refusal(primary_, RestartRequested{}), "") << "it is being done";
+    EXPECT_EQ(refusal(primary_, SwapRequested{}), "busy");
+    step(secondary_, PeerReported{*said_by(primary_)});
+    effects = step(primary_, UnitsStopped{});
+    EXPECT_NE(find<StartUnits>(effects), nullptr);
+    EXPECT_EQ(find<DrainMirror>(effects), nullptr);
+    EXPECT_EQ(find<DropAddresses>(effects), nullptr);
+    EXPECT_EQ(refusal(primary_, RestartRequested{}), "busy");
+    step(primary_, UnitsStarted{});
+    EXPECT_EQ(primary_.machine->phase(), Phase::Serving);
+    EXPECT_EQ(secondary_.machine->phase(), Phase::Secondary);
+}
+
+TEST_F(Orders, ARestartIsRefusedWhereNobodyServes) {
+    EXPECT_TRUE(secondary_.machine->gives_restart_on());
+    EXPECT_EQ(refusal(secondary_, RestartRequested{}), "not-serving");
+    EXPECT_EQ(refusal(primary_, RestartRequested{Instant{}}), "too-late");
+    EXPECT_EQ(primary_.machine->phase(), Phase::Serving);
+}
+
+TEST_F(Orders, AStopDuringARestartIsAStop) {
+    step(primary_, RestartRequested{});
+    EXPECT_NE(find<StopUnits>(step(primary_, StopRequested{})), nullptr);
+    EXPECT_NE(find<DrainMirror>(step(primary_, UnitsStopped{})), nullptr);
+    EXPECT_EQ(primary_.machine->phase(), Phase::Draining);
+}
+
+TEST_F(Orders, ASecondaryLostDuringARestartIsLeftOutAndTheApplicationStarts) {
+    step(primary_, RestartRequested{});
+    const auto flushing = step(primary_, PeerSilent{});
+    ASSERT_NE(find<MakeDurable>(flushing), nullptr);
+    step(primary_, MadeDurable{find<MakeDurable>(flushing)->token});
+    EXPECT_EQ(primary_.machine->record().chain.head().decision.in_sync, InSync::only(Node::First));
+    EXPECT_NE(find<StartUnits>(step(primary_, UnitsStopped{})), nullptr);
+    step(primary_, UnitsStarted{});
+    EXPECT_EQ(primary_.machine->status().state, State::Alone);
+}
+
+/// The joiner needs nothing of the application.
+TEST_F(Orders, AResyncGoesOnThroughARestart) {
+    const auto flushing = step(primary_, PeerCopyFailed{"disk"});
+    step(primary_, MadeDurable{find<MakeDurable>(flushing)->token});
+    step(primary_, PeerSilent{});
+    Report joiner = *said_by(secondary_);
+    joiner.chain = primary_.machine->record().chain;
+    joiner.outdated = true;
+    joiner.activity = Activity::Rebuilding;
+    joiner.term = said_by(primary_)->term;
+    joiner.attempt = 3;
+    ASSERT_TRUE(primary_.machine->record().proposed || !joiner.chain.empty());
+    const auto began = step(primary_, PeerReported{joiner});
+    ASSERT_NE(find<StartResync>(began), nullptr);
+    EXPECT_EQ(find<StopResync>(step(primary_, RestartRequested{})), nullptr);
+    step(primary_, JoinReady{find<StartResync>(began)->token});
+    EXPECT_EQ(primary_.machine->record().chain.head().decision.in_sync, InSync::both());
+}
+
 TEST_F(Orders, AStoppedNodeKnowsWhoIsPrimaryToo) {
     Side stopped;
     Settings settings;
