@@ -217,15 +217,24 @@ void Configurations::adopt_witness(std::optional<config::WitnessConfig> witness)
     cluster_.witness = std::move(witness);
 }
 
+std::string Configurations::name_of(const config::WitnessConfig& witness) {
+    if (witness.etcd) return "the etcd at " + joined(witness.etcd->endpoints);
+    return joined(witness.addresses) + ", port " + std::to_string(witness.port);
+}
+
 std::string Configurations::witness_outcome(const std::optional<config::WitnessConfig>& before,
                                             const std::optional<config::WitnessConfig>& now,
                                             const std::string& nodes) {
-    std::string text = now ? "Recorded on " + nodes + ": the witness is " + joined(now->addresses) +
-                                 ", port " + std::to_string(now->port) + ".\n"
+    std::string text = now ? "Recorded on " + nodes + ": the witness is " + name_of(*now) + ".\n"
                            : "Recorded on " + nodes + ": there is no witness.\n";
     if (!before || (now && before->key == now->key && before->store == now->store)) return text;
-    return text + "The one before, " + joined(before->addresses) +
-           ", still keeps this pair's registers. To remove them, there:\n"
+    text += "The one before, " + (before->etcd ? name_of(*before) : joined(before->addresses)) +
+            ", still keeps this pair's registers. To remove them, there:\n";
+    if (before->etcd) {
+        return text + "    etcdctl del --prefix " + before->etcd->prefix + "/" +
+               before->store.text() + "/\n";
+    }
+    return text +
            "    systemctl stop ha-witness\n"
            "    hamirror-witness remove " +
            before->store.text() +

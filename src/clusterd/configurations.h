@@ -66,6 +66,8 @@ class Configurations {
                                     const std::string& directory);
     /// After install_witness(): it is cluster()'s now.
     void adopt_witness(std::optional<config::WitnessConfig> witness);
+    /// Where it is, for people: addresses and port, or an etcd's endpoints.
+    static std::string name_of(const config::WitnessConfig& witness);
     /// For after install_witness() on both nodes: what was done, and what is left at the witness
     /// before. A line each.
     static std::string witness_outcome(const std::optional<config::WitnessConfig>& before,

@@ -275,7 +275,8 @@ ClusterView Daemon::view() const {
     shown.paired = peer_.has_value();
     shown.control_connected = link_ && link_->up();
     if (const auto& witness = configurations_.cluster().witness) {
-        shown.witness = WitnessView{witness->addresses, witness->port};
+        shown.witness = WitnessView{witness->addresses, witness->port, {}};
+        if (witness->etcd) shown.witness->etcd = witness->etcd->endpoints;
     }
     if (nodes.size() == 2) {
         for (std::size_t i = 0; i < nodes[mine].addresses.size(); ++i) {

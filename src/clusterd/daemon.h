@@ -16,6 +16,7 @@
 #include "clusterd/workers_wait.h"
 #include "io/background.h"
 #include "io/boot_id.h"
+#include "io/etcd_setup.h"
 #include "io/heartbeat.h"
 #include "io/identity.h"
 #include "io/pairing.h"
@@ -119,6 +120,10 @@ class Daemon final : public Commands {
 
     // daemon_witness.cc
     [[nodiscard]] std::optional<CommandError> witness_obstacle() const;
+    void check_witness(const std::optional<config::WitnessConfig>& witness,
+                       std::function<void(std::optional<CommandError>)> checked);
+    void probe_etcd(const config::WitnessConfig& witness,
+                    const std::function<void(std::optional<CommandError>)>& checked);
     void ask_for_witness(const std::optional<config::WitnessConfig>& witness, const Done& done);
     void peer_has_witness(const std::optional<config::WitnessConfig>& witness, const Done& done);
     void record_witness(const std::optional<config::WitnessConfig>& witness,
@@ -126,6 +131,7 @@ class Daemon final : public Commands {
     /// cluster.yaml of this node names another witness now, durably, or the same once more.
     void witness_changed();
     void serve_witness(const ControlRequest& request);
+    Result<std::unique_ptr<ports::Register>> registers_of(const config::WitnessConfig& witness);
     Result<> open_witness();
 
     io::Loop& loop_;
@@ -145,8 +151,9 @@ class Daemon final : public Commands {
     std::map<std::string, cluster::Report> last_reports_;
     bool workers_were_ready_ = false;
     WorkersWait workers_wait_;
-    std::set<std::string> installing_;  // modules whose new files are being installed
-    bool changing_witness_ = false;     // for us or for the other node
+    std::set<std::string> installing_;      // modules whose new files are being installed
+    bool changing_witness_ = false;         // for us or for the other node
+    std::unique_ptr<io::EtcdProbe> probe_;  // of the change under way
 
     std::unique_ptr<io::TlsListener> listener_;
     std::unique_ptr<PeerLink> link_;

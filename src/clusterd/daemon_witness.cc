@@ -1,6 +1,8 @@
 // `hamirrorctl witness add`, `remove`: cluster.yaml of both nodes names the same witness, or none.
 
 #include "clusterd/daemon.h"
+#include "io/etcd_config.h"
+#include "io/etcd_register.h"
 #include "io/log.h"
 #include "io/witness_client.h"
 #include "io/witness_config.h"
@@ -11,6 +13,7 @@ namespace {
 
 /// Nothing is taken back: a second try ends with the same on both nodes.
 constexpr const char* kRepeat = "; when this is mended, the same command completes it.";
+constexpr const char* kFilesOnBoth = " (the files have to be on both nodes, under the same names)";
 
 }  // namespace
 
@@ -27,12 +30,41 @@ void Daemon::set_witness(std::optional<config::WitnessConfig> witness, Done done
         changing_witness_ = false;
         done(result);
     };
-    background_.run([this, witness, end]() -> std::function<void()> {
+    check_witness(witness, [this, witness, end](const std::optional<CommandError>& wrong) {
+        if (!wrong) return ask_for_witness(witness, end);
+        const bool which = wrong->code != "Invalid";  // of files: on this node, not on the other
+        end(tl::unexpected(
+            CommandError{wrong->code, (which ? "On " + self_name() + ": " : "") + wrong->text}));
+    });
+}
+
+/// Whether this node could record it, and reaches it if it is an etcd: what that is reached with
+/// are files of each node.
+void Daemon::check_witness(const std::optional<config::WitnessConfig>& witness,
+                           std::function<void(std::optional<CommandError>)> checked) {
+    background_.run([this, witness, checked = std::move(checked)]() -> std::function<void()> {
         auto text = Configurations::with_witness(witness, io::kConfigDirectory);
-        return [this, witness, end, text] {
-            if (text) return ask_for_witness(witness, end);
-            end(tl::unexpected(CommandError{"Invalid", text.error().text}));
+        std::optional<CommandError> wrong;
+        if (!text) {
+            wrong = CommandError{"Invalid", text.error().text};
+        } else if (witness && witness->etcd) {
+            auto files = io::check_etcd_files(*witness->etcd);
+            if (!files) wrong = CommandError{"FilesMissing", files.error().text + kFilesOnBoth};
+        }
+        return [this, witness, checked, wrong] {
+            if (wrong || !witness || !witness->etcd) return checked(wrong);
+            probe_etcd(*witness, checked);
         };
+    });
+}
+
+void Daemon::probe_etcd(const config::WitnessConfig& witness,
+                        const std::function<void(std::optional<CommandError>)>& checked) {
+    probe_ = std::make_unique<io::EtcdProbe>(loop_, witness, [this, checked](const auto& reached) {
+        probe_.reset();
+        if (reached) return checked(std::nullopt);
+        checked(CommandError{"WitnessUnreachable",
+                             "the etcd cannot be used from here: " + reached.error().text});
     });
 }
 
@@ -94,7 +126,7 @@ void Daemon::record_witness(const std::optional<config::WitnessConfig>& witness,
 void Daemon::witness_changed() {
     const auto& witness = configurations_.cluster().witness;
     io::log(io::Level::Notice, api::message::kWitnessChanged, {},
-            witness ? "The witness is now " + witness->addresses.front() + "."
+            witness ? "The witness is now " + Configurations::name_of(*witness) + "."
                     : "There is no witness any more.");
     for (auto& [name, module] : modules_) module->witness_configured(witness);
     auto opened = open_witness();
@@ -106,17 +138,27 @@ void Daemon::witness_changed() {
 // ---- its registers
 // --------------------------------------------------------------------------------
 
+Result<std::unique_ptr<ports::Register>> Daemon::registers_of(
+    const config::WitnessConfig& witness) {
+    if (witness.etcd) {
+        return std::make_unique<io::EtcdRegister>(loop_, io::etcd_record_of(witness));
+    }
+    auto context = io::TlsContext::create(identity_);
+    if (!context) return tl::unexpected(context.error());
+    auto client = std::make_unique<io::WitnessClient>(loop_, *context, io::record_of(witness));
+    client->start();
+    return client;
+}
+
 /// The one that is configured now, instead of the one before.
 Result<> Daemon::open_witness() {
     witness_.reset();
     const auto& witness = configurations_.cluster().witness;
     if (!peer_ || !witness) return {};
-    auto context = io::TlsContext::create(identity_);
-    if (!context) return tl::unexpected(context.error());
     auto seen = store_.load_seen();
     if (!seen) return tl::unexpected(seen.error());
-    auto client = std::make_unique<io::WitnessClient>(loop_, *context, io::record_of(*witness));
-    client->start();
+    auto registers = registers_of(*witness);
+    if (!registers) return tl::unexpected(registers.error());
     WitnessDriver::Callbacks callbacks;
     callbacks.shown = [this](const std::string& name, const auto& value) {
         auto module = modules_.find(name);
@@ -129,7 +171,7 @@ Result<> Daemon::open_witness() {
     callbacks.save = [this](const ports::RegisterStamp& stamp, std::function<void()> done) {
         store_.save_seen(stamp, std::move(done));
     };
-    witness_ = std::make_unique<WitnessDriver>(loop_, std::move(client), *seen, callbacks);
+    witness_ = std::make_unique<WitnessDriver>(loop_, std::move(*registers), *seen, callbacks);
     return {};
 }
 
@@ -145,9 +187,15 @@ void Daemon::serve_witness(const ControlRequest& asked) {
         witness = *parsed.value;
     }
     changing_witness_ = true;
-    record_witness(witness, [this, id = asked.id](const Result<>& recorded) {
-        changing_witness_ = false;
-        reply(id, recorded, "InstallFailed");
+    check_witness(witness, [this, witness, id = asked.id](const auto& wrong) {
+        if (wrong) {
+            changing_witness_ = false;
+            return refuse(id, *wrong);
+        }
+        record_witness(witness, [this, id](const Result<>& recorded) {
+            changing_witness_ = false;
+            reply(id, recorded, "InstallFailed");
+        });
     });
 }
 

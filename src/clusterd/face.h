@@ -61,7 +61,8 @@ struct NetworkView {
 
 struct WitnessView {
     std::vector<std::string> addresses;
-    std::uint16_t port = 0;
+    std::uint16_t port = 0;         // hamirror-witness's
+    std::vector<std::string> etcd;  // endpoints; none: it is a hamirror-witness
 };
 
 struct ClusterView {

@@ -58,8 +58,10 @@ std::string to_json(const ClusterView& view) {
                  {"paired", view.paired},   {"control_connected", view.control_connected},
                  {"witness", nullptr},      {"networks", Json::array()},
                  {"modules", Json::array()}};
-    if (view.witness) {
+    if (view.witness && view.witness->etcd.empty()) {
         json["witness"] = {{"addresses", view.witness->addresses}, {"port", view.witness->port}};
+    } else if (view.witness) {
+        json["witness"] = {{"addresses", view.witness->addresses}, {"etcd", view.witness->etcd}};
     }
     for (const auto& network : view.networks) {
         json["networks"].push_back({{"local", network.local_address},

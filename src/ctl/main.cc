@@ -124,8 +124,26 @@ void pair_words(CLI::App& app, Options& options) {
 }
 
 void witness_words(CLI::App& app, Options& options) {
-    app.add_option("HOST", options.host, "The machine where hamirror-witness runs")->required();
+    auto* host = app.add_option("HOST", options.host, "The machine where hamirror-witness runs");
     port(app, options.witness_port, "TCP port of the witness there");
+    auto* etcd =
+        app.add_option("--etcd", options.etcd.endpoints,
+                       "Instead: an etcd, by HOST:PORT of each member, with commas between")
+            ->delimiter(',')
+            ->excludes(host);
+    auto file = [&](const char* word, std::string& into, const char* what) {
+        app.add_option(word, into, what)->needs(etcd);
+    };
+    file("--ca", options.etcd.ca,
+         "Of an etcd: who signed its certificates (default: the system's)");
+    file("--cert", options.etcd.certificate, "Of an etcd: the client certificate for it");
+    file("--key", options.etcd.key, "Of an etcd: the key of that certificate");
+    file("--user", options.etcd.user, "Of an etcd: the user there");
+    file("--password-file", options.etcd.password_file, "Of an etcd: file with its password");
+    file("--prefix", options.etcd.prefix, "Of an etcd: of the keys there (default: /hamirror)");
+    app.parse_complete_callback([host, etcd] {
+        if (host->empty() && etcd->empty()) throw CLI::RequiredError("HOST or --etcd");
+    });
 }
 
 struct Verb {
@@ -181,9 +199,12 @@ constexpr std::array kClusterVerbs{
          json_words, run_cluster_status}};
 
 constexpr std::array kWitnessVerbs{
-    Verb{"add", "Make the pair known to a witness and record it on both nodes; asks for the token",
+    Verb{"add", "Make the pair known to a witness, or an etcd one, and record it on both nodes",
          "hamirrorctl witness add 203.0.113.5\n"
-         "hamirrorctl witness add witness.example.org --port 7401 < token",
+         "hamirrorctl witness add witness.example.org --port 7401 < token\n"
+         "hamirrorctl witness add --etcd etcd1:2379,etcd2:2379,etcd3:2379 \\\n"
+         "    --ca /etc/hamirror/etcd/ca.pem --user hamirror \\\n"
+         "    --password-file /etc/hamirror/etcd/password",
          witness_words, run_witness_add},
     Verb{"remove", "The pair has no witness any more", "hamirrorctl witness remove", no_words,
          run_witness_remove}};

@@ -177,10 +177,10 @@ std::string advice(const std::string& module, const NodeStatus& node) {
         Entry{"data-missing", "mount or restore the directories, then: hamirrorctl stop " + module +
                                   " && hamirrorctl start " + module + on},
         Entry{"witness-unreachable",
-              "systemctl status ha-witness (on the witness), and the network to it"},
+              "systemctl status ha-witness (on the witness), or the etcd; and the network to it"},
         Entry{"witness-pending", "bring the other node back, or: hamirrorctl start " + module +
                                      " --as-source (this node's data is kept)"},
-        Entry{"register-lost", "hamirrorctl witness add HOST"},
+        Entry{"register-lost", "hamirrorctl witness remove, then hamirrorctl witness add"},
         Entry{"register-foreign", "hamirrorctl events " + module + on},
         Entry{"copy-failed", "journalctl -u ha-replicatord@" + module + " -n 30" + on},
     };
@@ -205,7 +205,9 @@ std::string cluster_text(const ClusterStatus& status) {
                                     (network.heard ? "" : "  NOT HEARD on it"));
     }
     const auto& witness = status.witness;
-    text += line("witness", witness ? join(witness->addresses) : "none");
+    text += line("witness", !witness                ? "none"
+                            : witness->etcd.empty() ? join(witness->addresses)
+                                                    : "etcd: " + join(witness->etcd));
     return text;
 }
 

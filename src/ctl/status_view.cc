@@ -61,6 +61,7 @@ ClusterStatus cluster_status(const Json& json) {
         status.witness.emplace();
         status.witness->addresses = witness->value("addresses", status.witness->addresses);
         status.witness->port = witness->value("port", status.witness->port);
+        status.witness->etcd = witness->value("etcd", status.witness->etcd);
     }
     for (const auto& network : json.value("networks", Json::array())) {
         status.networks.push_back(

@@ -65,6 +65,7 @@ struct NetworkStatus {
 struct WitnessStatus {
     std::vector<std::string> addresses;
     std::uint16_t port = 0;
+    std::vector<std::string> etcd;  // endpoints; none: it is a hamirror-witness
 };
 
 struct ClusterStatus {

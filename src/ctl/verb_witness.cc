@@ -3,15 +3,18 @@
 #include <algorithm>
 #include <iostream>
 
+#include "core/config/values.h"
 #include "ctl/daemon.h"
 #include "ctl/verbs.h"
+#include "io/etcd_config.h"
+#include "io/etcd_setup.h"
 #include "io/pairing.h"
 #include "io/socket_address.h"
 #include "io/witness_config.h"
 #include "io/witness_pairing.h"
 
-// witness add, remove. The witness learns the pair's keys from here; that both nodes name it in
-// cluster.yaml is the daemons' work.
+// witness add, remove. The witness learns the pair's keys from here, or an etcd is given a store;
+// that both nodes name it in cluster.yaml is the daemons' work.
 
 namespace ha::ctl {
 namespace {
@@ -50,15 +53,18 @@ Outcome<Pair> this_pair() {
     return Pair{std::move(**peer), *own, std::move(*cluster.value)};
 }
 
-/// Whether this host can be the pair's witness, by its addresses; key and store are not known yet.
-Outcome<> fits(const Options& options, config::ClusterConfig cluster) {
-    auto addresses = io::resolve(options.host);
+Outcome<std::vector<std::string>> ipv4_of(const std::string& host) {
+    auto addresses = io::resolve(host);
     if (!addresses) return failed(Exit::Refused, addresses.error().text);
     std::erase_if(*addresses, [](const auto& each) { return each.find(':') != std::string::npos; });
-    if (addresses->empty()) {
-        return failed(Exit::Refused,
-                      options.host + " has no IPv4 address, and others are not supported yet.");
-    }
+    if (!addresses->empty()) return *addresses;
+    return failed(Exit::Refused, host + " has no IPv4 address, and others are not supported yet.");
+}
+
+/// Whether this host can be the pair's witness, by its addresses; key and store are not known yet.
+Outcome<> fits(const Options& options, config::ClusterConfig cluster) {
+    auto addresses = ipv4_of(options.host);
+    if (!addresses) return tl::unexpected(addresses.error());
     for (const auto& address : *addresses) {
         cluster.witness = config::WitnessConfig{{address},
                                                 static_cast<std::uint16_t>(options.witness_port),
@@ -84,6 +90,91 @@ Outcome<config::WitnessConfig> enrol(const Options& options, const Pair& pair) {
     return io::config_of(*record);
 }
 
+// ---- an etcd
+
+/// "https://HOST:PORT" of "HOST", "HOST:PORT" or itself.
+std::string endpoint_of(std::string word) {
+    constexpr std::string_view kScheme = "://";
+    if (word.find(kScheme) == std::string::npos) word = "https://" + word;
+    const auto host = word.find(kScheme) + kScheme.size();
+    if (word.find(':', host) == std::string::npos) word += ":2379";
+    return word;
+}
+
+struct Member {
+    std::string endpoint;
+    std::string address;
+};
+
+/// One address for each: the daemons ask no name servers, for these may be cut off just when a
+/// witness is needed.
+Outcome<Member> member_of(const std::string& given) {
+    Member out{endpoint_of(given), ""};
+    const auto endpoint = config::parse_endpoint(out.endpoint);
+    if (!endpoint) {
+        return failed(Exit::Refused, given +
+                                         " is no endpoint of an etcd; give HOST:PORT, of its "
+                                         "port for clients, with TLS.");
+    }
+    auto addresses = ipv4_of(endpoint->host);
+    if (!addresses) return tl::unexpected(addresses.error());
+    if (addresses->size() != 1) {
+        return failed(Exit::Refused, endpoint->host +
+                                         " has several addresses; give each member of the etcd by "
+                                         "a name or an address of its own.");
+    }
+    out.address = addresses->front();
+    return out;
+}
+
+Outcome<config::WitnessConfig> wanted_etcd(const Options& options, config::ClusterConfig cluster) {
+    std::vector<Member> members;
+    for (const auto& given : options.etcd.endpoints) {
+        auto member = member_of(given);
+        if (!member) return tl::unexpected(member.error());
+        members.push_back(std::move(*member));
+    }
+    // A member on a node is lost with it, just when the etcd is asked: the others are asked first.
+    std::ranges::stable_partition(members, [&](const Member& member) {
+        return std::ranges::none_of(cluster.nodes, [&](const auto& node) {
+            return std::ranges::find(node.addresses, member.address) != node.addresses.end();
+        });
+    });
+    config::WitnessConfig wanted;
+    wanted.store = Id128{0, 1};  // not known yet, and neither is the etcd's id
+    wanted.etcd = options.etcd;
+    wanted.etcd->cluster = std::string(16, 'f');
+    wanted.etcd->endpoints.clear();
+    for (const auto& member : members) {
+        wanted.etcd->endpoints.push_back(member.endpoint);
+        wanted.addresses.push_back(member.address);
+    }
+    cluster.witness = wanted;
+    const auto wrong = config::check(cluster);
+    if (!wrong.empty()) return failed(Exit::Refused, wrong.front().text);
+    return wanted;
+}
+
+Outcome<> add_etcd(Daemon& daemon, const Options& options, const Pair& pair) {
+    auto wanted = wanted_etcd(options, pair.cluster);
+    if (!wanted) return tl::unexpected(wanted.error());
+    if (auto files = io::check_etcd_files(*wanted->etcd); !files) {
+        return failed(Exit::Refused, files.error().text);
+    }
+    auto made = io::set_up_etcd(*wanted, pair.cluster.witness);
+    if (!made) {
+        return failed(Exit::Refused,
+                      "The etcd cannot be used: " + made.error().text + "; nothing was changed.");
+    }
+    for (const auto& each : made->unanswered) {
+        std::cout << "Does not answer now, but is recorded: " << each << "\n";
+    }
+    auto outcome = daemon.set_witness(io::render(made->witness));
+    if (!outcome) return tl::unexpected(outcome.error());
+    std::cout << *outcome << "Next: hamirrorctl status\n";
+    return {};
+}
+
 }  // namespace
 
 Outcome<> run_witness_add(const Options& options) {
@@ -95,6 +186,7 @@ Outcome<> run_witness_add(const Options& options) {
     if (auto able = ready(seen->status); !able) return able;
     auto pair = this_pair();
     if (!pair) return tl::unexpected(pair.error());
+    if (!options.etcd.endpoints.empty()) return add_etcd(*daemon, options, *pair);
     if (auto fit = fits(options, pair->cluster); !fit) return fit;
     auto witness = enrol(options, *pair);
     if (!witness) return tl::unexpected(witness.error());

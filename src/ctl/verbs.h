@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "base/time.h"
+#include "core/config/config.h"
 #include "ctl/outcome.h"
 
 // What hamirrorctl can do; main.cc gives each verb its words on the command line. A verb writes its
@@ -35,6 +36,7 @@ struct Options {
     std::string since;
     int port = 7400;
     int witness_port = 7401;
+    config::EtcdConfig etcd;  // endpoints as they were given; none: a hamirror-witness
 };
 
 Outcome<> run_status(const Options& options);

@@ -5,6 +5,7 @@
 
 #include "base/assert.h"
 #include "io/clock.h"
+#include "io/etcd_config.h"
 
 namespace ha::io {
 namespace {
@@ -70,7 +71,9 @@ struct EtcdRegister::Open {
 };
 
 EtcdRegister::EtcdRegister(Loop& loop, EtcdRecord record)
-    : loop_(loop), record_(std::move(record)), http_(loop, record_.files, kMaxEtcdReply) {
+    : loop_(loop),
+      record_(std::move(record)),
+      http_(loop, record_.files, kMaxEtcdReply, record_.known) {
     HA_ASSERT(!record_.endpoints.empty());
 }
 
@@ -150,11 +153,17 @@ void EtcdRegister::replied(Number number, const HttpReply& reply) {
     open.ticket = 0;
     if (reply.status == kOk) {
         auto view = decode_etcd_view(reply.body, record_.store, open.request.module);
-        if (view) {
-            preferred_ = open.endpoint;
-            return shown(number, *view);
+        if (!view) {
+            return faulted(number, {EtcdFault::Unknown, RegisterRefusal::None, view.error().text});
         }
-        return faulted(number, {EtcdFault::Unknown, RegisterRefusal::None, view.error().text});
+        if (record_.cluster == 0) record_.cluster = view->cluster;
+        if (record_.cluster != view->cluster) {
+            // What was done there was not done in ours.
+            return faulted(number, {EtcdFault::Later, RegisterRefusal::None,
+                                    record_.endpoints[open.endpoint] + " belongs to another etcd"});
+        }
+        preferred_ = open.endpoint;
+        return shown(number, *view);
     }
     if (reply.status != 0) return faulted(number, decode_etcd_error(reply.status, reply.body));
     // etcd's tokens name an index of its log, and it is silent to one from beyond its end: so it is
@@ -219,8 +228,17 @@ void EtcdRegister::again(Number number, std::size_t endpoint, const std::string&
 void EtcdRegister::authenticate(std::size_t endpoint) {
     if (login_ != 0) return;
     login_endpoint_ = endpoint;
-    auto post = post_to(endpoint, "/v3/auth/authenticate",
-                        etcd_authenticate(record_.user, record_.password));
+    auto password = read_password(record_.password_file);
+    if (!password) {
+        // Later: who asked expects no answer yet.
+        return loop_.post([this, alive = std::weak_ptr<bool>(alive_), why = password.error().text] {
+            if (!alive.expired()) {
+                login_over({EtcdFault::Refused, RegisterRefusal::Unreachable, why});
+            }
+        });
+    }
+    auto post =
+        post_to(endpoint, "/v3/auth/authenticate", etcd_authenticate(record_.user, *password));
     std::size_t tries = 0;
     for (const auto& [number, open] : open_) {
         if (open->wants_token) tries = std::max(tries, open->tries);
@@ -244,6 +262,11 @@ void EtcdRegister::authenticated(const HttpReply& reply) {
     } else {
         error.text = reply.trouble;
     }
+    login_over(error);
+}
+
+/// All who wait for the token go on: with it, or by what is wrong.
+void EtcdRegister::login_over(const EtcdError& error) {
     std::vector<Number> waiting;
     for (const auto& [number, open] : open_) {
         if (open->wants_token) waiting.push_back(number);

@@ -15,10 +15,12 @@ namespace ha::io {
 /// An etcd as a pair's witness; docs/etcd.md.
 struct EtcdRecord {
     std::vector<std::string> endpoints;  // "https://HOST:PORT", at least one
+    std::vector<std::string> known;      // of HttpClient
     EtcdStore store;
     HttpsFiles files;
-    std::string user;  // empty: without authentication
-    std::string password;
+    std::string user;           // empty: without authentication
+    std::string password_file;  // of one line; read again for each authentication
+    std::uint64_t cluster = 0;  // etcd's id; 0: that of whoever answers first
 };
 
 /// Requests open at a time; more are refused as Unreachable.
@@ -34,6 +36,9 @@ inline constexpr std::size_t kMaxEtcdRequests = 256;
 /// order and however late, at most one of them changes anything, and it is the same change. What
 /// an earlier sending may have done is not forgotten: once one was left open, a later refusal (of a
 /// token, by a member without room) proves nothing about it, and the outcome is Uncertain.
+///
+/// An endpoint that calls itself a member of another cluster than the record's is as good as down,
+/// whatever it answers: a copy of an etcd that runs beside it has its store, but not its id.
 ///
 /// Of the contract one refusal is never given: Foreign. A store is found by its id, so there is no
 /// other one in its place; it is there, or the answer is NotPaired. And no module is refused as
@@ -54,6 +59,9 @@ class EtcdRegister final : public ports::Register {
     /// which must be new. Shown: it is there. Uncertain: ask again, or forget this id.
     void set_up(Instant deadline, Handler handler);
 
+    /// The record's, or of whoever answered first; 0: nobody has.
+    [[nodiscard]] std::uint64_t cluster() const { return record_.cluster; }
+
   private:
     enum class Deed : std::uint8_t { Ask, MarkBehind, SetUp };
     struct Open;
@@ -63,6 +71,7 @@ class EtcdRegister final : public ports::Register {
     void attempt(Number number);
     void authenticate(std::size_t endpoint);
     void authenticated(const HttpReply& reply);
+    void login_over(const EtcdError& error);
     void replied(Number number, const HttpReply& reply);
     void shown(Number number, const EtcdView& view);
     void faulted(Number number, const EtcdError& error);

@@ -244,10 +244,12 @@ std::string etcd_authenticate(const std::string& user, const std::string& passwo
 Result<EtcdView> decode_etcd_view(const std::string& body, const EtcdStore& store,
                                   const std::string& module) {
     const json parsed = json::parse(body, nullptr, false);
+    const json* header = member(parsed, "header");
     const json* responses = member(parsed, "responses");
     EtcdView view;
+    view.cluster = header == nullptr ? 0 : number_of(*header, "cluster_id").value_or(0);
     int ranges = 0;
-    bool good = responses != nullptr && responses->is_array();
+    bool good = view.cluster != 0 && responses != nullptr && responses->is_array();
     for (const auto& each : good ? *responses : json::array()) {
         const json* shown = member(each, "response_range");
         if (shown == nullptr) continue;

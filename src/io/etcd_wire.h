@@ -46,6 +46,7 @@ std::string etcd_authenticate(const std::string& user, const std::string& passwo
 
 /// What a transaction has shown.
 struct EtcdView {
+    std::uint64_t cluster = 0;  // etcd's id of itself, the same of all members; never 0
     struct Value {
         std::string bytes;
         std::uint64_t version = 0;  // puts since it was made, at least 1

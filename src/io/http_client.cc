@@ -77,11 +77,18 @@ struct HttpClient::Transfer {
         static_cast<Transfer*>(self)->sent = true;
         return CURL_PREREQFUNC_OK;
     }
+    /// Of a name that is not known. Who cancels a request would wait for the name server.
+    static int on_lookup(void*, void*, void*) noexcept { return 1; }
 };
 
-HttpClient::HttpClient(Loop& loop, HttpsFiles files, std::size_t limit)
+HttpClient::HttpClient(Loop& loop, HttpsFiles files, std::size_t limit,
+                       const std::vector<std::string>& known)
     : loop_(loop), files_(std::move(files)), limit_(limit), timer_(loop) {
     initialize();
+    for (const auto& each : known) {
+        known_ = curl_slist_append(static_cast<curl_slist*>(known_), each.c_str());
+        HA_ASSERT(known_ != nullptr);
+    }
     multi_ = curl_multi_init();
     HA_ASSERT(multi_ != nullptr);
     curl_multi_setopt(multi_, CURLMOPT_SOCKETFUNCTION, on_socket);
@@ -95,6 +102,7 @@ HttpClient::~HttpClient() {
     for (auto& [ticket, transfer] : transfers_) curl_multi_remove_handle(multi_, transfer->easy);
     transfers_.clear();
     curl_multi_cleanup(multi_);  // closes the connections, and says so to on_socket
+    curl_slist_free_all(static_cast<curl_slist*>(known_));
 }
 
 void HttpClient::settle_options(Transfer& transfer, const HttpPost& request) {
@@ -117,6 +125,11 @@ void HttpClient::settle_options(Transfer& transfer, const HttpPost& request) {
     if (!files_.authorities.empty()) set(CURLOPT_CAPATH, static_cast<char*>(nullptr));
     text(CURLOPT_SSLCERT, files_.certificate);
     text(CURLOPT_SSLKEY, files_.key);
+    set(CURLOPT_KEYPASSWD, "");  // nobody is there to be asked for another
+    if (known_ != nullptr) {
+        set(CURLOPT_RESOLVE, static_cast<curl_slist*>(known_));
+        set(CURLOPT_RESOLVER_START_FUNCTION, Transfer::on_lookup);
+    }
     set(CURLOPT_CA_CACHE_TIMEOUT, kAuthoritiesCacheS);
     set(CURLOPT_TCP_KEEPALIVE, 1L);
     set(CURLOPT_TCP_KEEPIDLE, kIdleProbeS);

@@ -5,6 +5,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "io/loop.h"
 
@@ -35,16 +36,18 @@ struct HttpReply {
 
 /// JSON by HTTP/1.1 over TLS, with libcurl's multi interface on our loop. Connections are kept for
 /// the next request; a request never waits behind another one on the same connection. No proxies,
-/// no redirections. Loop's thread; a server that is named and not numbered is looked up in a thread
-/// of libcurl's.
+/// no redirections. Loop's thread.
 class HttpClient {
   public:
     /// May post and cancel, not destroy the client.
     using Handler = std::function<void(const HttpReply&)>;
     using Ticket = std::uint64_t;
 
-    /// A longer answer than `limit` bytes is none.
-    HttpClient(Loop& loop, HttpsFiles files, std::size_t limit);
+    /// A longer answer than `limit` bytes is none. `known`: "HOST:PORT:ADDRESS" of every server
+    /// that will be asked; name servers are then never asked, so nothing waits for them. Without it
+    /// each host has to be a numeric address.
+    HttpClient(Loop& loop, HttpsFiles files, std::size_t limit,
+               const std::vector<std::string>& known = {});
     ~HttpClient();
     HttpClient(const HttpClient&) = delete;
     HttpClient& operator=(const HttpClient&) = delete;
@@ -67,7 +70,8 @@ class HttpClient {
     Loop& loop_;
     HttpsFiles files_;
     std::size_t limit_;
-    void* multi_;  // a CURLM
+    void* multi_;            // a CURLM
+    void* known_ = nullptr;  // a curl_slist
     Timer timer_;
     std::map<int, std::unique_ptr<Watch>> watches_;
     Ticket last_ = 0;

@@ -37,14 +37,39 @@ void read_store(YamlReader& reader, const Node& node, Where where, Id128& out) {
                              word + "\"");
 }
 
-void read_witness(YamlReader& reader, const Node& node, Where where, config::WitnessConfig& out) {
+void read_etcd(YamlReader& reader, const Node& node, Where where, config::EtcdConfig& out) {
+    auto text = [&reader](std::string& into) {
+        return [&reader, &into](const Node& n, Where w) { reader.text(n, w, into); };
+    };
     reader.map(
-        node, where, "a witness",
-        {{"addresses",
-          [&](const Node& n, Where w) { reader.texts(n, w, "addresses", out.addresses); }, true},
-         {"port", [&](const Node& n, Where w) { reader.port(n, w, out.port); }},
-         {"key", [&](const Node& n, Where w) { reader.text(n, w, out.key); }, true},
-         {"store", [&](const Node& n, Where w) { read_store(reader, n, w, out.store); }, true}});
+        node, where, "an etcd",
+        {{"endpoints",
+          [&](const Node& n, Where w) { reader.texts(n, w, "endpoints", out.endpoints); }, true},
+         {"cluster", text(out.cluster), true},
+         {"prefix", text(out.prefix)},
+         {"ca", text(out.ca)},
+         {"certificate", text(out.certificate)},
+         {"key", text(out.key)},
+         {"user", text(out.user)},
+         {"password_file", text(out.password_file)}});
+}
+
+void read_witness(YamlReader& reader, const Node& node, Where where, config::WitnessConfig& out) {
+    const YamlReader::Key addresses = {
+        "addresses",
+        [&](const Node& n, Where w) { reader.texts(n, w, "addresses", out.addresses); }, true};
+    const YamlReader::Key store = {
+        "store", [&](const Node& n, Where w) { read_store(reader, n, w, out.store); }, true};
+    if (node.IsMap() && node["etcd"]) {
+        auto etcd = [&](const Node& n, Where w) { read_etcd(reader, n, w, out.etcd.emplace()); };
+        return reader.map(node, where, "a witness that is an etcd",
+                          {{"etcd", etcd}, addresses, store});
+    }
+    reader.map(node, where, "a witness",
+               {addresses,
+                {"port", [&](const Node& n, Where w) { reader.port(n, w, out.port); }},
+                {"key", [&](const Node& n, Where w) { reader.text(n, w, out.key); }, true},
+                store});
 }
 
 void read_cluster(YamlReader& reader, const Node& root, config::ClusterConfig& out) {

@@ -15,11 +15,32 @@ void emit_list(YAML::Emitter& out, const std::vector<std::string>& list) {
     out << YAML::EndSeq;
 }
 
+void emit_etcd(YAML::Emitter& out, const config::EtcdConfig& etcd) {
+    out << YAML::Key << "etcd" << YAML::Value << YAML::BeginMap;
+    out << YAML::Key << "endpoints" << YAML::Value;
+    emit_list(out, etcd.endpoints);
+    for (const auto& [name, value] : {std::pair{"cluster", etcd.cluster},
+                                      {"prefix", etcd.prefix},
+                                      {"ca", etcd.ca},
+                                      {"certificate", etcd.certificate},
+                                      {"key", etcd.key},
+                                      {"user", etcd.user},
+                                      {"password_file", etcd.password_file}}) {
+        if (value.empty()) continue;
+        out << YAML::Key << name << YAML::Value << YAML::DoubleQuoted << value;
+    }
+    out << YAML::EndMap;
+}
+
 void emit_witness(YAML::Emitter& out, const config::WitnessConfig& witness) {
-    out << YAML::BeginMap << YAML::Key << "addresses" << YAML::Value;
+    out << YAML::BeginMap;
+    if (witness.etcd) emit_etcd(out, *witness.etcd);
+    out << YAML::Key << "addresses" << YAML::Value;
     emit_list(out, witness.addresses);
-    out << YAML::Key << "port" << YAML::Value << witness.port;
-    out << YAML::Key << "key" << YAML::Value << YAML::DoubleQuoted << witness.key;
+    if (!witness.etcd) {
+        out << YAML::Key << "port" << YAML::Value << witness.port;
+        out << YAML::Key << "key" << YAML::Value << YAML::DoubleQuoted << witness.key;
+    }
     out << YAML::Key << "store" << YAML::Value << YAML::DoubleQuoted << witness.store.text();
     out << YAML::EndMap;
 }

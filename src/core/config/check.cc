@@ -75,19 +75,69 @@ bool is_key(const std::string& text) {
     return text.size() == 64 && text.find_first_not_of("0123456789abcdef") == std::string::npos;
 }
 
-/// A witness on a node of the pair would be lost together with it.
+bool is_address_of(const NodeConfig& node, const std::string& address) {
+    return std::find(node.addresses.begin(), node.addresses.end(), address) != node.addresses.end();
+}
+
+/// A witness on a node of the pair would be lost together with it. An etcd may have members there,
+/// if it has enough of them elsewhere; one that is nowhere else has not.
 void check_witness_of(const ClusterConfig& cluster, std::vector<Problem>& out) {
     const auto& addresses = cluster.witness->addresses;
+    bool elsewhere = false;
     for (std::size_t i = 0; i < addresses.size(); ++i) {
+        bool on_node = false;
         for (const auto& node : cluster.nodes) {
-            if (std::find(node.addresses.begin(), node.addresses.end(), addresses[i]) ==
-                node.addresses.end()) {
-                continue;
-            }
+            if (!is_address_of(node, addresses[i])) continue;
+            on_node = true;
+            if (cluster.witness->etcd) continue;
             out.push_back(
                 {index("witness.addresses", i), addresses[i] + " is the address of " + node.name +
                                                     "; a witness needs a machine of its own"});
         }
+        elsewhere = elsewhere || !on_node;
+    }
+    if (!cluster.witness->etcd || elsewhere || addresses.empty()) return;
+    out.push_back({"witness.addresses",
+                   "all these members are on the two nodes; an etcd that outlives either of them "
+                   "has members elsewhere: give those, too"});
+}
+
+void check_witness_addresses(const WitnessConfig& witness, std::vector<Problem>& out) {
+    const auto& addresses = witness.addresses;
+    for (std::size_t i = 0; i < addresses.size(); ++i) {
+        check_address(addresses[i], index("addresses", i), "witnesses",
+                      "both nodes; give an address of the witness's machine", out);
+        auto here = addresses.begin() + static_cast<std::ptrdiff_t>(i);
+        // Members of an etcd are told apart by their ports, too.
+        if (!witness.etcd && std::find(addresses.begin(), here, *here) != here) {
+            out.push_back({index("addresses", i), "address " + *here + " appears twice"});
+        }
+    }
+}
+
+/// Each endpoint has the address that is its own, or the one that its name stood for.
+void check_etcd_addresses(const WitnessConfig& witness, std::vector<Problem>& out) {
+    const auto& endpoints = witness.etcd->endpoints;
+    if (endpoints.size() != witness.addresses.size()) {
+        out.push_back({"addresses", "give the address of each endpoint, in the same order"});
+        return;
+    }
+    for (std::size_t i = 0; i < endpoints.size(); ++i) {
+        const auto endpoint = parse_endpoint(endpoints[i]);
+        if (!endpoint || !parse_ipv4(endpoint->host) || endpoint->host == witness.addresses[i]) {
+            continue;
+        }
+        out.push_back({index("addresses", i),
+                       witness.addresses[i] + " is not the address in " + endpoints[i]});
+    }
+}
+
+void check_hamirror_witness(const WitnessConfig& witness, std::vector<Problem>& out) {
+    if (witness.port == 0) out.push_back({"port", "port 0 is not between 1 and 65535"});
+    if (!is_key(witness.key)) {
+        out.push_back({"key",
+                       "the witness's key is not 64 lower-case hexadecimal digits; `hamirrorctl "
+                       "witness add` writes it"});
     }
 }
 
@@ -96,24 +146,18 @@ void check_witness_of(const ClusterConfig& cluster, std::vector<Problem>& out) {
 std::vector<Problem> check(const WitnessConfig& witness) {
     std::vector<Problem> out;
     const auto& addresses = witness.addresses;
-    if (addresses.empty() || addresses.size() > 4) {
+    if (!witness.etcd && (addresses.empty() || addresses.size() > 4)) {
         out.push_back({"addresses", "give 1 to 4 addresses of the witness"});
         return out;
     }
-    for (std::size_t i = 0; i < addresses.size(); ++i) {
-        check_address(addresses[i], index("addresses", i), "witnesses",
-                      "both nodes; give an address of the witness's machine", out);
-        auto here = addresses.begin() + static_cast<std::ptrdiff_t>(i);
-        if (std::find(addresses.begin(), here, *here) != here) {
-            out.push_back({index("addresses", i), "address " + *here + " appears twice"});
+    if (witness.etcd) {
+        for (auto& problem : check(*witness.etcd)) {
+            out.push_back({"etcd." + problem.where, std::move(problem.text)});
         }
+        check_etcd_addresses(witness, out);
     }
-    if (witness.port == 0) out.push_back({"port", "port 0 is not between 1 and 65535"});
-    if (!is_key(witness.key)) {
-        out.push_back({"key",
-                       "the witness's key is not 64 lower-case hexadecimal digits; `hamirrorctl "
-                       "witness add` writes it"});
-    }
+    check_witness_addresses(witness, out);
+    if (!witness.etcd) check_hamirror_witness(witness, out);
     if (witness.store.none()) {
         out.push_back({"store",
                        "the store's identifier is zero, which is none; `hamirrorctl witness add` "

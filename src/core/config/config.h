@@ -20,13 +20,29 @@ struct NodeConfig {
     std::vector<std::string> addresses;  // one per network, IPv4
 };
 
-/// A machine with hamirror-witness that knows both nodes' keys. Not among the rules of rules.h: how
-/// a change of it comes into force is 2-safety R14.
+/// How an etcd is reached and known. Files: absolute paths, the same on both nodes.
+struct EtcdConfig {
+    std::vector<std::string> endpoints;  // "https://HOST:PORT"
+    std::string cluster;                 // its id of itself, 16 hexadecimal digits
+    std::string prefix = "/hamirror";    // of our keys
+    std::string ca;           // who signed the servers' certificates; empty: the system's
+    std::string certificate;  // ours, and its key; empty: none
+    std::string key;
+    std::string user;  // empty: none
+    std::string password_file;
+
+    bool operator==(const EtcdConfig&) const = default;
+};
+
+/// The pair's witness: a machine with hamirror-witness that knows both nodes' keys, or an etcd. Not
+/// among the rules of rules.h: how a change of it comes into force is 2-safety R14, and what it is
+/// known by there is `store` alone.
 struct WitnessConfig {
-    std::vector<std::string> addresses;  // IPv4
-    std::uint16_t port = 7401;
-    std::string key;  // fingerprint of its public key, 64 hexadecimal digits
+    std::vector<std::string> addresses;  // IPv4; of an etcd: of each endpoint, in their order
+    std::uint16_t port = 7401;           // hamirror-witness's
+    std::string key;  // hamirror-witness's: fingerprint of its public key, 64 hexadecimal digits
     Id128 store;      // this pair's, at that witness
+    std::optional<EtcdConfig> etcd = std::nullopt;  // else it is a hamirror-witness
 
     bool operator==(const WitnessConfig&) const = default;
 };
@@ -42,6 +58,8 @@ struct ClusterConfig {
 
 /// On one pair. A heartbeat names them all.
 inline constexpr std::size_t kMaxModules = 32;
+/// As etcd has members, at most.
+inline constexpr std::size_t kMaxEtcdEndpoints = 8;
 
 /// Modules' ports are assigned from here.
 inline constexpr std::uint16_t kFirstModulePort = 7410;
@@ -96,6 +114,7 @@ struct Problem {
 std::vector<Problem> check(const ClusterConfig& cluster);
 /// What is wrong with it whatever the nodes are.
 std::vector<Problem> check(const WitnessConfig& witness);
+std::vector<Problem> check(const EtcdConfig& etcd);
 std::vector<Problem> check(const ModuleConfig& module, const ClusterConfig& cluster);
 
 /// What collides with the other modules. An entry of `others` of the same name is skipped.

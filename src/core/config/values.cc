@@ -118,6 +118,24 @@ bool same_subnet(const Ipv4& a, const Ipv4& b, std::uint8_t prefix) {
     return true;
 }
 
+std::optional<Endpoint> parse_endpoint(std::string_view text) {
+    constexpr std::string_view kScheme = "https://";
+    constexpr std::size_t kMaxHost = 253;
+    if (!text.starts_with(kScheme)) return std::nullopt;
+    text.remove_prefix(kScheme.size());
+    const auto colon = text.find(':');
+    if (colon == std::string_view::npos) return std::nullopt;
+    const auto host = text.substr(0, colon);
+    auto digits = text.substr(colon + 1);
+    const auto port = take_number(digits);
+    const bool good =
+        !host.empty() && host.size() <= kMaxHost && (is_letter(host[0]) || is_digit(host[0])) &&
+        std::all_of(host.begin(), host.end(),
+                    [](char c) { return is_letter(c) || is_digit(c) || c == '.' || c == '-'; });
+    if (!good || !port || !digits.empty() || *port < 1 || *port > 65535) return std::nullopt;
+    return Endpoint{std::string(host), static_cast<std::uint16_t>(*port)};
+}
+
 bool valid_module_name(std::string_view name) {
     return !name.empty() && name.size() <= 31 && name[0] != '-' &&
            std::all_of(name.begin(), name.end(),

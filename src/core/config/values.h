@@ -36,6 +36,13 @@ std::optional<VirtualIp> parse_virtual_ip(std::string_view text);
 /// Whether both are in one subnet of that prefix.
 bool same_subnet(const Ipv4& a, const Ipv4& b, std::uint8_t prefix);
 
+struct Endpoint {
+    std::string host;  // a name or a dotted quad
+    std::uint16_t port = 0;
+};
+/// "https://HOST:PORT" and nothing after it.
+std::optional<Endpoint> parse_endpoint(std::string_view text);
+
 /// [a-z0-9][a-z0-9-]{0,30}
 bool valid_module_name(std::string_view name);
 /// Letters, digits, '.' and '-', at most 63, beginning with a letter or digit; not "none".

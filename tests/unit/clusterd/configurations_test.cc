@@ -126,6 +126,20 @@ TEST_F(WitnessFile, WhatIsLeftAtTheWitnessBeforeIsSaid) {
     auto other = known;
     other->store = Id128{7, 8};
     EXPECT_EQ(say(known, other), now + left);
+
+    std::optional<config::WitnessConfig> etcd{{{"10.0.9.9"}, 7401, "", Id128{9, 9}, {}}};
+    etcd->etcd.emplace();
+    etcd->etcd->endpoints = {"https://a:2379", "https://b:2379"};
+    const std::string named = "the etcd at https://a:2379, https://b:2379";
+    EXPECT_EQ(say(known, etcd), "Recorded on a and b: the witness is " + named + ".\n" +
+                                    left.substr(left.find("The one")));
+    EXPECT_EQ(say(etcd, nobody),
+              none + "The one before, " + named +
+                  ", still keeps this pair's registers. To remove them, there:\n"
+                  "    etcdctl del --prefix /hamirror/00000000000000090000000000000009/\n");
+    auto renewed = etcd;
+    renewed->etcd->ca = "/etc/ca.pem";
+    EXPECT_EQ(say(etcd, renewed), "Recorded on a and b: the witness is " + named + ".\n");
 }
 
 }  // namespace

@@ -27,10 +27,15 @@ TEST(StatusJson, IsThisFormatAndNoOther) {
 
 TEST(StatusJson, AWitnessIsShownByItsAddresses) {
     FakeCommands commands;
-    commands.shown.witness = WitnessView{{"203.0.113.5"}, 7401};
+    commands.shown.witness = WitnessView{{"203.0.113.5"}, 7401, {}};
     EXPECT_NE(to_json(commands.view())
                   .find(R"("control_connected":false,"witness":{"addresses":["203.0.113.5"],)"
                         R"("port":7401},"networks")"),
+              std::string::npos);
+    commands.shown.witness = WitnessView{{"203.0.113.5"}, 7401, {"https://etcd1:2379"}};
+    EXPECT_NE(to_json(commands.view())
+                  .find(R"("witness":{"addresses":["203.0.113.5"],"etcd":["https://etcd1:2379"]},)"
+                        R"("networks")"),
               std::string::npos);
 }
 

@@ -27,7 +27,7 @@ TEST(StatusText, APairThatIsWell) {
 
 TEST(StatusText, AWitnessIsShownByItsAddresses) {
     auto status = cluster(node("node1", "primary", "ready"), node("node2", "secondary", "ready"));
-    status.witness = WitnessStatus{{"203.0.113.5", "203.0.113.6"}, 7401};
+    status.witness = WitnessStatus{{"203.0.113.5", "203.0.113.6"}, 7401, {}};
     EXPECT_NE(cluster_text(status).find("  witness    203.0.113.5, 203.0.113.6\n"),
               std::string::npos);
     const auto read = parse_status(
@@ -35,6 +35,16 @@ TEST(StatusText, AWitnessIsShownByItsAddresses) {
     ASSERT_TRUE(read) << read.error().text;
     EXPECT_EQ(read->witness->addresses, std::vector<std::string>{"203.0.113.5"});
     EXPECT_EQ(read->witness->port, 7500);
+    EXPECT_TRUE(read->witness->etcd.empty());
+
+    status.witness->etcd = {"https://etcd1:2379", "https://etcd2:2379"};
+    EXPECT_NE(
+        cluster_text(status).find("  witness    etcd: https://etcd1:2379, https://etcd2:2379\n"),
+        std::string::npos);
+    const auto etcd = parse_status(
+        R"({"node":"a","witness":{"addresses":["203.0.113.5"],"etcd":["https://etcd1:2379"]}})");
+    ASSERT_TRUE(etcd) << etcd.error().text;
+    EXPECT_EQ(etcd->witness->etcd, std::vector<std::string>{"https://etcd1:2379"});
     EXPECT_FALSE(parse_status(R"({"node":"a","witness":null})")->witness);
     EXPECT_FALSE(parse_status(R"({"node":"a"})")->witness);
 }

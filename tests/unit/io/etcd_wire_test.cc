@@ -61,7 +61,7 @@ TEST(EtcdWire, ABirthWantsTheKeyAbsent) {
 
 /// What an etcd 3.4 answers when the exchange of the example is won.
 std::string answered() {
-    return R"({"header":{"revision":"31"},"succeeded":true,"responses":[
+    return R"({"header":{"cluster_id":"14841639068965178418","revision":"31"},"succeeded":true,"responses":[
       {"response_put":{"header":{"revision":"31"}}},{"response_put":{"header":{"revision":"31"}}},
       {"response_range":{"kvs":[{"key":"L2hhbWlycm9yLzAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDBhL3N0b3Jl",
         "version":"9","value":"aGFtaXJyb3ItcmVnaXN0ZXIgMQ=="}],"count":"1"}},
@@ -78,6 +78,7 @@ TEST(EtcdWire, TheAnswerOfTheExample) {
     EXPECT_EQ(answer->outcome, RegisterOutcome::Won);
     EXPECT_EQ(answer->stamp, (ports::RegisterStamp{kStore.id, 8}));
     EXPECT_EQ(answer->current, exchange().exchange->value);
+    EXPECT_EQ(view->cluster, 14841639068965178418U);
 }
 
 TEST(EtcdWire, WhatIsNoAnswerIsNone) {
@@ -92,7 +93,13 @@ TEST(EtcdWire, WhatIsNoAnswerIsNone) {
           R"({"responses":[1,2,{"response_range":3},{"response_range":[]},
                                  {"response_range":{}}]})"}) {
         EXPECT_FALSE(decode_etcd_view(text, kStore, "db")) << text;
+        auto headed = std::string(text);
+        if (headed.starts_with("{\"")) headed.insert(1, R"("header":{"cluster_id":"1"},)");
+        EXPECT_FALSE(decode_etcd_view(headed, kStore, "db")) << headed;
     }
+    auto headless = good;
+    headless.replace(headless.find("cluster_id"), 10, "member_ids");
+    EXPECT_FALSE(decode_etcd_view(headless, kStore, "db")) << "of no cluster";
     EXPECT_FALSE(decode_etcd_view(good, kStore, "other")) << "another key than was asked for";
     EXPECT_FALSE(decode_etcd_view(good, {"/hamirror", {0, 11}}, "db"));
 }

@@ -107,6 +107,40 @@ TEST(YamlConfig, AWitnessIsReadAndRenderedBack) {
     EXPECT_EQ(short_one.value->port, 7401);
 }
 
+/// The example of docs/configuration.md, on one line.
+std::string etcd_section(const std::string& more = "") {
+    return "{etcd: {endpoints: [\"https://etcd1.example.org:2379\", \"https://10.0.8.9:2379\"], "
+           "cluster: cdf818194e3a8c32, ca: /etc/hamirror/etcd/ca.pem, user: hamirror, "
+           "password_file: /etc/hamirror/etcd/password" +
+           more + "}, addresses: [10.0.9.9, 10.0.8.9], store: " + store_text() + "}";
+}
+
+TEST(YamlConfig, AnEtcdIsReadAndRenderedBack) {
+    auto parsed = parse_cluster(with_witness(etcd_section()), "cluster.yaml");
+    ASSERT_TRUE(parsed.value) << parsed.messages();
+    const auto& witness = parsed.value->witness;
+    ASSERT_TRUE(witness && witness->etcd);
+    EXPECT_EQ(witness->addresses, (std::vector<std::string>{"10.0.9.9", "10.0.8.9"}));
+    EXPECT_EQ(witness->store, (Id128{0, 10}));
+    EXPECT_EQ(witness->etcd->endpoints[0], "https://etcd1.example.org:2379");
+    EXPECT_EQ(witness->etcd->prefix, "/hamirror");
+    EXPECT_EQ(witness->etcd->cluster, "cdf818194e3a8c32");
+    EXPECT_EQ(witness->etcd->certificate, "");
+    const auto text = render(*parsed.value);
+    auto again = parse_cluster(text, "rendered");
+    ASSERT_TRUE(again.value) << text << again.messages();
+    EXPECT_EQ(again.value->witness, witness);
+    EXPECT_EQ(render(*again.value), text);
+
+    auto full = *witness;
+    full.etcd->prefix = "/ha/pair-1";
+    full.etcd->certificate = "/etc/hamirror/etcd/client.pem";
+    full.etcd->key = "/etc/hamirror/etcd/client key";
+    auto section = parse_witness(render(full), "witness");
+    ASSERT_TRUE(section.value) << section.messages();
+    EXPECT_EQ(*section.value, full);
+}
+
 TEST(YamlConfig, DefaultsAreTheDocumentedOnes) {
     auto parsed = parse_module("module: m\nreplicate: [{path: /data}]\n", "m.yaml", cluster());
     ASSERT_TRUE(parsed.value) << parsed.messages();
@@ -329,6 +363,29 @@ TEST(YamlConfig, WhatIsNoWitnessIsNamedWithItsPlace) {
         true);
     expect_all({{with("witness: none"), "F:3:1: \"witness\" is not supported yet; remove it\n"}},
                false);
+}
+
+TEST(YamlConfig, WhatIsNoEtcdIsNamedWithItsPlace) {
+    const std::string both = ", addresses: [10.0.9.9], store: " + store_text() + "}";
+    expect_all(
+        {
+            {with_witness("{etcd: here" + both),
+             "F:4:17: expected an etcd (a map of keys); found a single value\n"},
+            {with_witness("{etcd: {}}"),
+             "F:4:10: key \"addresses\" is missing in a witness that is an etcd\n"
+             "F:4:10: key \"store\" is missing in a witness that is an etcd\n"
+             "F:4:17: key \"endpoints\" is missing in an etcd\n"
+             "F:4:17: key \"cluster\" is missing in an etcd\n"},
+            {with_witness("{etcd: {endpoints: [x], cluster: y, pasword_file: z}, port: 7401" +
+                          both),
+             "F:4:46: unknown key \"pasword_file\" in an etcd; did you mean \"password_file\"?\n"
+             "F:4:64: unknown key \"port\" in a witness that is an etcd; expected one of: etcd, "
+             "addresses, store\n"},
+            {with_witness(etcd_section(", prefix: hamirror")),
+             "F:4:216: \"hamirror\" is no prefix such as /hamirror: letters, digits, '.', '_', '-' "
+             "and single '/', none at its end, at most 64\n"},
+        },
+        true);
 }
 
 TEST(YamlConfig, ASectionFromOutsideIsBounded) {

@@ -73,7 +73,7 @@ EtcdCluster::~EtcdCluster() {
 
 void EtcdCluster::make_certificates() const {
     std::ofstream(base_ + "/server.ext")
-        << "subjectAltName=IP:127.0.0.1\nextendedKeyUsage=serverAuth,clientAuth\n";
+        << "subjectAltName=IP:127.0.0.1,DNS:etcd.test\nextendedKeyUsage=serverAuth,clientAuth\n";
     std::ofstream(base_ + "/client.ext") << "extendedKeyUsage=clientAuth\n";
     const std::string key = "openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes ";
     run("cd " + base_ + " && " + key +
@@ -186,6 +186,7 @@ void EtcdCluster::thaw() {
 void EtcdCluster::add_users() {
     users_ = false;
     std::ofstream(base_ + "/password") << kPassword << '\n';
+    fs::permissions(base_ + "/password", fs::perms::owner_read | fs::perms::owner_write);
     (void)ctl(std::string("user add root:") + kRootPassword);
     (void)ctl("user grant-role root root");
     (void)ctl("role add hamirror");
@@ -225,7 +226,7 @@ io::EtcdRecord EtcdCluster::record(const Id128& store) const {
     out.store = {kPrefix, store};
     out.files = {base_ + "/ca.pem", base_ + "/client.pem", base_ + "/client.key"};
     out.user = "hamirror";
-    out.password = kPassword;
+    out.password_file = base_ + "/password";
     return out;
 }
 

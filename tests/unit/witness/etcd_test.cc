@@ -227,7 +227,9 @@ TEST_F(Etcd, WhoMayNotIsRefused) {
     EtcdCluster etcd(1);
     const auto good = etcd.record(etcd.set_up());
     auto record = good;
-    record.password = "wrong";
+    record.password_file = etcd.directory() + "/wrong";
+    std::ofstream(record.password_file) << "wrong";
+    std::filesystem::permissions(record.password_file, std::filesystem::perms::owner_read);
     EXPECT_EQ(read(*open(record)).refusal, RegisterRefusal::NotPaired);
     record = good;
     record.user.clear();

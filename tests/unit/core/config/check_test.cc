@@ -76,5 +76,97 @@ TEST(Check, AWitnessHasAPortAKeyAndAStore) {
               "add` writes it\n");
 }
 
+ClusterConfig with_etcd() {
+    auto cluster = with_witness();
+    EtcdConfig etcd;
+    etcd.endpoints = {"https://etcd1.example.org:2379", "https://10.0.8.9:2379"};
+    etcd.cluster = "cdf818194e3a8c32";
+    etcd.ca = "/etc/hamirror/etcd/ca.pem";
+    etcd.certificate = "/etc/hamirror/etcd/client.pem";
+    etcd.key = "/etc/hamirror/etcd/client.key";
+    etcd.user = "hamirror";
+    etcd.password_file = "/etc/hamirror/etcd/password";
+    cluster.witness = WitnessConfig{{"10.0.9.9", "10.0.8.9"}, 7401, "", Id128{1, 2}, etcd};
+    return cluster;
+}
+
+std::string wrong_etcd(void (*change)(WitnessConfig&, EtcdConfig&)) {
+    auto cluster = with_etcd();
+    change(*cluster.witness, *cluster.witness->etcd);
+    std::string all;
+    for (const auto& problem : check(cluster)) all += problem.where + ": " + problem.text + "\n";
+    return all;
+}
+
+TEST(Check, AnEtcdHasEndpointsWithTheirAddresses) {
+    EXPECT_EQ(wrong_etcd([](auto&, auto&) {}), "");
+    EXPECT_EQ(wrong_etcd([](auto& it, auto&) { it.addresses.pop_back(); }),
+              "witness.addresses: give the address of each endpoint, in the same order\n");
+    EXPECT_EQ(wrong_etcd([](auto& it, auto&) { it.addresses[1] = "10.0.8.8"; }),
+              "witness.addresses[1]: 10.0.8.8 is not the address in https://10.0.8.9:2379\n");
+    EXPECT_EQ(wrong_etcd([](auto& it, auto&) { it.addresses[0] = "127.0.0.1"; }),
+              "witness.addresses[0]: 127.0.0.1 cannot be reached from both nodes; give an address "
+              "of the witness's machine\n");
+    EXPECT_EQ(wrong_etcd([](auto& it, auto&) { it.addresses[0] = "10.0.1.1"; }), "")
+        << "a member on a node, and one elsewhere";
+    EXPECT_EQ(wrong_etcd([](auto& it, auto& etcd) {
+                  it.addresses = {"10.0.1.1", "10.0.1.2"};
+                  etcd.endpoints[1] = "https://node2:2379";
+              }),
+              "witness.addresses: all these members are on the two nodes; an etcd that outlives "
+              "either of them has members elsewhere: give those, too\n");
+    const auto none = wrong_etcd([](auto& it, auto& etcd) {
+        it.addresses.clear();
+        etcd.endpoints.clear();
+    });
+    EXPECT_EQ(none, "witness.etcd.endpoints: give 1 to 8 endpoints of the etcd\n");
+    EXPECT_EQ(wrong_etcd([](auto&, auto& etcd) { etcd.endpoints[0] = etcd.endpoints[1]; }),
+              "witness.etcd.endpoints[1]: endpoint https://10.0.8.9:2379 appears twice\n"
+              "witness.addresses[0]: 10.0.9.9 is not the address in https://10.0.8.9:2379\n");
+}
+
+TEST(Check, AnEndpointIsHttpsWithAPortAndNothingElse) {
+    for (const char* good : {"https://a:1", "https://etcd-1.example.org:65535"}) {
+        auto cluster = with_etcd();
+        cluster.witness->etcd->endpoints[0] = good;
+        EXPECT_TRUE(check(cluster).empty()) << good;
+    }
+    for (const char* bad :
+         {"http://etcd1:2379", "etcd1:2379", "https://etcd1", "https://etcd1:0", "https://:2379",
+          "https://etcd1:65536", "https://etcd1:2379/", "https://user:secret@etcd1:2379",
+          "https://[fd00::1]:2379", "https://10.0.9:2379", "https://et cd:2379", "https://-a:1"}) {
+        auto cluster = with_etcd();
+        cluster.witness->etcd->endpoints[0] = bad;
+        const auto problems = check(cluster);
+        ASSERT_EQ(problems.size(), 1U) << bad;
+        EXPECT_EQ(problems[0].where, "witness.etcd.endpoints[0]");
+    }
+}
+
+TEST(Check, WhatAnEtcdIsReachedWithIsWhole) {
+    EXPECT_EQ(wrong_etcd([](auto&, auto& etcd) { etcd.key.clear(); }),
+              "witness.etcd.certificate: certificate without key; give both or neither\n");
+    EXPECT_EQ(wrong_etcd([](auto&, auto& etcd) { etcd.user.clear(); }),
+              "witness.etcd.password_file: password_file without user; give both or neither\n");
+    EXPECT_EQ(wrong_etcd([](auto&, auto& etcd) {
+                  etcd.user = etcd.password_file = etcd.key = etcd.certificate = "";
+              }),
+              "witness.etcd.endpoints: an etcd that lets everybody write is no witness; give a "
+              "client certificate, or a user and a password file\n");
+    EXPECT_EQ(wrong_etcd([](auto&, auto& etcd) { etcd.ca = "ca.pem"; }),
+              "witness.etcd.ca: \"ca.pem\" is no absolute path of at most 255 characters\n");
+    EXPECT_EQ(wrong_etcd([](auto&, auto& etcd) { etcd.key = "/root/client.key"; }),
+              "witness.etcd.key: ha-clusterd does not see what is below /root; put the file below "
+              "/etc/hamirror\n");
+    EXPECT_EQ(wrong_etcd([](auto&, auto& etcd) { etcd.cluster = "0000000000000000"; }),
+              "witness.etcd.cluster: the etcd's id is not 16 lower-case hexadecimal digits; "
+              "`hamirrorctl witness add` writes it\n");
+    for (const char* bad : {"", "/", "x", "/x/", "/a//b", "/a b", "/a\n"}) {
+        auto cluster = with_etcd();
+        cluster.witness->etcd->prefix = bad;
+        EXPECT_EQ(check(cluster).size(), 1U) << bad;
+    }
+}
+
 }  // namespace
 }  // namespace ha::config
