@@ -1,6 +1,7 @@
 """All the machines of the lab together: what scenes get as `lab`, and what the commands use."""
 import os
 import shutil
+import threading
 
 from . import audit, disk, image, places, sh, switch
 from .mains import remove_cgroup
@@ -12,10 +13,12 @@ class Lab:
 
     def __init__(self):
         self.tell = lambda text: None       # a scene's timeline listens here
-        self.node1, self.node2, self.witness = (Node(places.NODES[n]) for n in places.NODES)
+        self.node1, self.node2, self.witness, self.witness2 = (
+            Node(places.NODES[n]) for n in places.NODES)
         self.client = Client(places.CLIENTS["client"])
         self.pair = (self.node1, self.node2)
-        self.nodes = {node.name: node for node in (*self.pair, self.witness)}
+        self.nodes = {node.name: node for node in
+                      (*self.pair, self.witness, self.witness2)}
 
     def peer(self, node):
         return self.node2 if node is self.node1 else self.node1
@@ -42,8 +45,15 @@ class Lab:
     # faults
 
     def power_loss(self, *nodes):
-        for node in nodes:
-            node.power_loss()
+        """Several lose it at the same moment."""
+        if len(nodes) == 1:
+            return nodes[0].power_loss()
+        threads = [threading.Thread(target=node.power_loss) for node in nodes]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        return None
 
     def cable(self, node, net, on):
         self.tell(f"{node} {net}: cable {'on' if on else 'off'}")
@@ -74,6 +84,11 @@ class Lab:
     def delay(self, node, net, delay_ms, jitter_ms=0, loss_percent=0):
         self.tell(f"{node} {net}: {delay_ms} ms slow")
         switch.delay(node.host, net, delay_ms, jitter_ms, loss_percent)
+
+    def slow(self, node, net, mbit):
+        """So many Mbit/s towards the node; 0: as fast as ever."""
+        self.tell(f"{node} {net}: {mbit or 'any'} Mbit/s")
+        switch.slow(node.host, net, mbit)
 
     def heal(self):
         self.tell("the network is healed")

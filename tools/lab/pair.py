@@ -71,10 +71,11 @@ def add_witness(lab):
     return enrol(lab)
 
 
-def enrol(lab):
-    """The pair is told of the witness that runs there."""
-    token = token_in(lab.witness.out("hamirror-witness token"))
-    return lab.node1.out(["hamirrorctl", "witness", "add", lab.witness.address()], input=f"{token}\n")
+def enrol(lab, machine=None, node=None):
+    """A node (node1) is told of the witness that runs on a machine (`witness`)."""
+    machine, node = machine or lab.witness, node or lab.node1
+    token = token_in(machine.out("hamirror-witness token"))
+    return node.out(["hamirrorctl", "witness", "add", machine.address()], input=f"{token}\n")
 
 
 def witness_in_force(node):
@@ -83,19 +84,20 @@ def witness_in_force(node):
     return all(one["witness"] == WITNESS_DECIDES for one in modules)
 
 
-def install(lab, record=None):
-    """All of it. A recorder's table and access are made first, by the PostgreSQL as it came."""
+def install(lab, record=None, *settings):
+    """All of it, with more lines of YAML. A recorder's table and access are made first, by the
+    PostgreSQL as it came."""
     if record:
         record.prepare(lab.node1)
     join(lab)
-    configure(lab)
+    configure(lab, YAML + "".join(f"{line}\n" for line in settings))
     begin(lab)
 
 
-def install_under_load(lab):
+def install_under_load(lab, *settings):
     """All of it, and clients that write through the virtual IP; returns their recorder."""
     record = lab.recorder(VIP)
-    install(lab, record)
+    install(lab, record, *settings)
     record.start()
     record.wait_confirmed(200)
     return record
@@ -110,6 +112,60 @@ def audit(lab):
     stop_all(lab)
     for path in PATHS:
         lab.audit(path)
+
+
+def status(node):
+    """What the node's own daemon says of the module."""
+    found = json.loads(node.out("hamirrorctl status --json"))["modules"]
+    return next(one for one in found if one["module"] == MODULE)
+
+
+def epoch(node):
+    """The number of the newest decision it knows."""
+    return next(each["epoch"] for each in status(node)["nodes"] if each["node"] == node.name)
+
+
+def networks(node):
+    """Over which networks it hears the other node."""
+    return json.loads(node.out("hamirrorctl status --json"))["networks"]
+
+
+def runs(node):
+    """Whether the application has a process here, or the address is here."""
+    return (bool(node.run("pgrep -x postgres", check=False))
+            or VIP in node.out("ip -br -4 address"))
+
+
+def waits(lab, node, reason, deadline=45):
+    """Until the node is blocked for this reason; nothing of the application is on it. Longer than
+    boot_wait, unless it is told otherwise."""
+    seen = node.wait_status(MODULE, "waiting", "blocked", deadline, reason=reason)
+    lab.expect(not runs(node), f"{node} waits, without application and address: "
+               f"{seen.entry['reason']['text']}")
+    return seen
+
+
+def serves_alone(lab, record, node, deadline=45):
+    """Until the node serves alone and clients' records are confirmed there."""
+    seen = node.wait_status(MODULE, "alone", "ready", deadline)
+    record.wait_confirmed_after(seen.at)
+    record.wait_confirmed(50)
+    lab.expect(answered_by(lab, node), f"{node} serves alone, and the client is answered by it")
+    return seen
+
+
+def whole(lab, record, primary, deadline=60):
+    """Until both are in sync again with this primary, and records are confirmed."""
+    lab.wait_pair(MODULE, primary, deadline)
+    record.wait_confirmed(50)
+    lab.expect(answered_by(lab, primary), f"{primary} is primary, the other secondary")
+
+
+def ends_well(lab, record, primary):
+    """The end of a play: every confirmed record is there, and both disks are the same."""
+    record.stop()
+    record.check(primary)
+    audit(lab)
 
 
 def answered_by(lab, node):

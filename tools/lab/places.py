@@ -47,7 +47,7 @@ class Host:
 
 
 NODES = {n.name: n for n in (Host("node1", 1, NETS), Host("node2", 2, NETS),
-                             Host("witness", 3, NETS))}
+                             Host("witness", 3, NETS), Host("witness2", 4, NETS))}
 CLIENTS = {"client": Host("client", 100, CLIENT_NETS)}
 HOSTS = NODES | CLIENTS
 PAIR = ("node1", "node2")

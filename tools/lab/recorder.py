@@ -108,8 +108,9 @@ class Recorder:
             self.ending.wait(RETRY_S)
 
     def run(self):
-        threads = [threading.Thread(target=self.write, args=(number + 1,), daemon=True)
-                   for number in range(self.options.clients)]
+        first = self.options.first
+        threads = [threading.Thread(target=self.write, args=(number,), daemon=True)
+                   for number in range(first, first + self.options.clients)]
         if self.options.probe_s:
             threads.append(threading.Thread(target=self.probe, daemon=True))
         for thread in threads:
@@ -127,6 +128,7 @@ def main():
     parser.add_argument("--user", default="recorder")
     parser.add_argument("--database", default="postgres")
     parser.add_argument("--clients", type=int, default=4)
+    parser.add_argument("--first", type=int, default=1, help="the first client's number")
     parser.add_argument("--pause-ms", type=float, default=5, help="between two rows of a client")
     parser.add_argument("--connect-s", type=float, default=0.5)
     parser.add_argument("--answer-s", type=float, default=5, help="then a row is in doubt")

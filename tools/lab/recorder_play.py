@@ -136,9 +136,9 @@ class SqlRecording(Recording):
     """recorder.py in the client's network."""
 
     def __init__(self, stage, address, clients=4, **options):
-        super().__init__(stage, "sql")
+        super().__init__(stage, f"sql-{address}")
         self.address = address
-        self.options = {"clients": clients} | options
+        self.options = {"clients": clients, "first": 1} | options
 
     def prepare(self, node):
         """The recorder's table and its access; restarts PostgreSQL on that node."""
@@ -153,9 +153,11 @@ class SqlRecording(Recording):
         return self.stage.client.popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
 
     def check(self, node):
-        """Compares both ways with the table in the database that runs on a node."""
+        """Compares its clients' rows both ways with the database that runs on a node."""
+        first, clients = self.options["first"], self.options["clients"]
         out = node.out(["psql", "-qAt", "-F", " ", "-d", "postgres", "-c",
-                        f"SELECT client, n, count(*) FROM {TABLE} GROUP BY 1, 2"],
+                        f"SELECT client, n, count(*) FROM {TABLE} "
+                        f"WHERE client BETWEEN {first} AND {first + clients - 1} GROUP BY 1, 2"],
                        user="postgres", timeout=60)
         rows = {}
         for line in out.splitlines():

@@ -180,6 +180,15 @@ def delay(host, net, delay_ms, jitter_ms=0, loss_percent=0):
         raise sh.LabError(f"the slow cable did not start; see {log.name}")
 
 
+def slow(host, net, mbit):
+    """A cable of so many Mbit/s towards the host, with a switch's few milliseconds of buffer; the other
+    direction is as before. 0 makes it plain again."""
+    sh.run("tc", "-n", SWITCH_NS, "qdisc", "del", "dev", host.port(net), "root", check=False)
+    if mbit:
+        sh.run("tc", "-n", SWITCH_NS, "qdisc", "add", "dev", host.port(net), "root", "tbf",
+               "rate", f"{mbit}mbit", "burst", "32kb", "latency", "50ms")
+
+
 def down():
     there = namespaces()
     for host in places.HOSTS.values():

@@ -3,20 +3,11 @@
 `./lab test power-cuts-both --count 10` for more than the one of CI.
 """
 import os
-import threading
 
 from tools.lab import pair
 
 TIMEOUT = 900
 CUTS = int(os.environ.get("HAMIRROR_COUNT", "1"))
-
-
-def cut_both(lab):
-    threads = [threading.Thread(target=lab.power_loss, args=(node,)) for node in lab.pair]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
 
 
 def play(lab):
@@ -26,7 +17,7 @@ def play(lab):
     for number in range(1, CUTS + 1):
         book.wait_confirmed(100)
         lab.step(f"power cut {number} of {CUTS}, of both nodes")
-        cut_both(lab)
+        lab.power_loss(*lab.pair)
         lab.boot(*lab.pair)
         lab.wait_pair(pair.MODULE, lab.node1, 120)
     book.wait_confirmed(100)
