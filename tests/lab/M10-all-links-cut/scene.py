@@ -1,0 +1,74 @@
+"""M10: all links between the nodes are cut, without a witness. Under `available` both serve and say so;
+healed, the one that was primary stays, the other stops and asks, and an operator's word makes them a pair.
+"""
+from tools.lab import pair
+
+CI = False
+TIMEOUT = 300
+SPLIT_BRAIN = "ea38d89ce6e24c289bcd8db0fd7a1916"    # src/api/message_ids.h
+CHOOSE = f"hamirrorctl start {pair.MODULE} --as-source"
+
+
+def diverge(lab, record):
+    """Both serve, and on each a client of its own writes. Returns the two recorders."""
+    one, other = lab.pair
+    record.stop()       # the virtual IP is on both nodes soon: what it confirms would be on either
+    mark = lab.step("the nodes no longer hear each other; clients reach both")
+    lab.partition(one, other)
+    for node in lab.pair:
+        seen = node.wait_status(pair.MODULE, "alone", "ready", deadline=30)
+        lab.tell(f"  {node} is alone {seen.at - mark:.2f} s after")
+    books = []
+    for number, node in enumerate(lab.pair):
+        books.append(lab.recorder(node.address(), clients=2, first=100 + 10 * number + len(lab.recordings)))
+        books[-1].start()
+        books[-1].wait_confirmed(100)
+    return books
+
+
+def heal(lab, books):
+    """The old primary goes on, the other stops, and both ask."""
+    one, other = lab.pair
+    mark = lab.step("healed")
+    lab.partition(one, other, on=False)
+    pair.waits(lab, other, "diverged")
+    other.wait_journal(MESSAGE_ID=SPLIT_BRAIN, since=mark)
+    books[0].wait_confirmed_after(mark + 3)
+    for node in lab.pair:
+        told = " ".join(node.out("hamirrorctl status").split())
+        lab.expect("served independently" in told and CHOOSE in told,
+                   f"{node}'s status says what happened, and what to do: {CHOOSE}")
+    for book in books:
+        book.stop()
+
+
+def play(lab):
+    one, other = lab.pair
+    record = pair.install_under_load(lab)
+    with lab.monitor.allowing(two_servers=True):
+        books = diverge(lab, record)
+        heal(lab, books)
+    lab.step("the operator chooses node1, which serves")
+    one.run(CHOOSE)
+    lab.wait_pair(pair.MODULE, one, deadline=60)
+    record.check(one)
+    books[0].check(one)
+    pair.audit(lab)
+
+    lab.step("and again")
+    for node in lab.pair:
+        node.run(f"hamirrorctl start {pair.MODULE}")
+    lab.wait_pair(pair.MODULE, one)
+    with lab.monitor.allowing(two_servers=True):
+        books = diverge(lab, record)
+        heal(lab, books)
+    lab.step("the operator chooses node2, whose copy has to win over the one that serves")
+    lab.expect(not other.run(CHOOSE, check=False), "refused while node1 serves")
+    one.run(f"hamirrorctl stop {pair.MODULE} --wait", timeout=60)
+    other.run(CHOOSE)
+    other.wait_status(pair.MODULE, "alone", "ready", deadline=30)
+    one.run(f"hamirrorctl start {pair.MODULE}")
+    lab.wait_pair(pair.MODULE, other, deadline=60)
+    record.check(other)
+    books[1].check(other)
+    pair.audit(lab)
