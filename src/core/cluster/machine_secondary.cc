@@ -201,7 +201,10 @@ void Machine::take_over() {
     if (primary_lives)
         return enter_waiting();  // our copy is sealed: it takes us out and rebuilds us
     if (by_witness()) {
-        if (contact_ && !reached()) return enter_waiting();  // the two may agree
+        const RegisterStanding now = stand();
+        const bool useless =
+            !reached() || now == RegisterStanding::Lost || now == RegisterStanding::Foreign;
+        if (contact_ && useless) return enter_waiting();  // the two may agree
         return ask_or_wait(child(InSync::only(self()), self(), Cause::Takeover));
     }
     tell("takeover",

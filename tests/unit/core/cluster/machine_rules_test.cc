@@ -264,6 +264,36 @@ TEST_F(WitnessChange, NoJoinWithoutAReport) {
     EXPECT_EQ(count<StartResync>(effects_), 1U);
 }
 
+/// Both gave up, for the register cannot decide between them. They see each other again: nobody
+/// waits for the register then, the primary of before leads by agreement (R11).
+TEST_F(WitnessChange, AWitnessThatCannotDecideDoesNotKeepThePairFromElecting) {
+    Chain other_chain;
+    other_chain.append(entry(77, InSync::only(Node::Second), true));
+    for (const RegisterShown& useless :
+         {RegisterShown{}, RegisterShown{registered({6, 6}, other_chain, 0)}}) {
+        follow({7, 7});
+        step(useless);
+        step(PeerSilent{});
+        step(PeerOverdue{});
+        step(Sealed{Epoch{2}});
+        for (const Effect& effect : std::vector<Effect>(effects_)) {
+            if (const auto* flush = std::get_if<MakeDurable>(&effect)) {
+                step(MadeDurable{flush->token});
+            }
+        }
+        ASSERT_EQ(machine_->phase(), Phase::Sealing);
+        Report peer = joiner({7, 7});
+        peer.outdated = false;
+        peer.activity = Activity::Waiting;
+        peer.data_ok = true;
+        step(PeerReported{peer});
+        EXPECT_EQ(machine_->phase(), Phase::Waiting) << machine_->status().reason.text;
+        peer.proposal = entry(3, InSync::only(Node::First), false).decision;
+        step(PeerReported{peer});
+        EXPECT_EQ(machine_->record().chain.head().decision.number, Epoch{3});
+    }
+}
+
 /// The primary gave it up, and power was lost there before this node heard so.
 TEST_F(WitnessChange, ARemovedOneDoesNotKeepThePairFromElecting) {
     settings_ = settings_of(Node::Second);
