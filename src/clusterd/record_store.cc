@@ -1,5 +1,6 @@
 #include "clusterd/record_store.h"
 
+#include <cerrno>
 #include <cstdlib>
 
 #include "base/bytes.h"
@@ -11,13 +12,17 @@ namespace ha::clusterd {
 namespace {
 
 constexpr std::size_t kMaxRecord = 1U << 20;
+constexpr off_t kReserve = 1 << 20;
+constexpr const char* kReserveFile = "/reserve";
 constexpr const char* kSeenFile = "/witness.seen";
 constexpr std::uint16_t kSeenVersion = 1;
 
 }  // namespace
 
 RecordStore::RecordStore(io::Loop& loop, std::string directory)
-    : directory_(std::move(directory)), background_(loop) {}
+    : directory_(std::move(directory)),
+      reserve_(directory_ + kReserveFile, kReserve),
+      background_(loop) {}
 
 std::string RecordStore::path(const std::string& module) const {
     return directory_ + "/" + module + ".record";
@@ -69,10 +74,17 @@ void RecordStore::save_seen(const ports::RegisterStamp& stamp, std::function<voi
 
 void RecordStore::write(const std::string& path, std::vector<std::byte> content,
                         std::function<void()> saved) {
-    background_.run([file = path, bytes = std::move(content),
+    background_.run([this, file = path, bytes = std::move(content),
                      saved = std::move(saved)]() -> std::function<void()> {
         auto written = io::write_durable(file, bytes);
-        if (written) return saved;
+        if (written) {
+            reserve_.keep();
+            return saved;
+        }
+        if (written.error().code == ENOSPC && reserve_.give_up()) {
+            written = io::write_durable(file, bytes);
+            if (written) return saved;
+        }
         io::log(io::Level::Critical, file + " cannot be written: " + written.error().text +
                                          "; ha-clusterd ends, for it may not act on what is not "
                                          "durable.");

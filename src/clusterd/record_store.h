@@ -9,13 +9,15 @@
 #include "core/cluster/record.h"
 #include "core/ports/register.h"
 #include "io/background.h"
+#include "io/disk_reserve.h"
 
 namespace ha::clusterd {
 
 inline constexpr const char* kStateDirectory = "/var/lib/hamirror/modules";
 
 /// The records of this node's modules, one durable file each. Saving happens in a thread of its
-/// own, so that a slow disk holds up decisions and never the heartbeats.
+/// own, so that a slow disk holds up decisions and never the heartbeats. A full disk does not keep
+/// a module from being stopped: blocks are kept for that.
 class RecordStore {
   public:
     RecordStore(io::Loop& loop, std::string directory);
@@ -38,6 +40,7 @@ class RecordStore {
     [[nodiscard]] std::string path(const std::string& module) const;
 
     std::string directory_;
+    io::DiskReserve reserve_;  // used in the background's thread
     io::Background background_;
 };
 
