@@ -81,6 +81,11 @@ class Lab:
         for net in node.host.nets:
             self.cable(node, net, not on)
 
+    def silence(self, node, on=True):
+        """Nothing passes to or from it, though its carrier stays: also before it boots."""
+        self.tell(f"{node}: {'nothing passes' if on else 'all passes'}")
+        switch.silence(node.host, on)
+
     def delay(self, node, net, delay_ms, jitter_ms=0, loss_percent=0):
         self.tell(f"{node} {net}: {delay_ms} ms slow")
         switch.delay(node.host, net, delay_ms, jitter_ms, loss_percent)

@@ -20,6 +20,12 @@ units: [{UNIT}]
 """
 TOKEN = re.compile(r"^ +([A-Z0-9]{4}(?:-[A-Z0-9]{4})+)", re.MULTILINE)
 WITNESS_DECIDES = "decides when the nodes do not see each other; it answers"
+# docs/removal.md
+FORGET = f"""set -e
+rm -f /etc/hamirror/modules/{MODULE}.yaml /etc/hamirror/gate.d/{MODULE}.*
+systemctl daemon-reload
+rm -rf /var/lib/hamirror/modules/{MODULE}.record* /var/lib/hamirror/replicatord/{MODULE}
+for path in {' '.join(PATHS)}; do setfattr -x trusted.hamirror.marker $path; done"""
 CONNECTED = "hamirrorctl status --json | grep -q '\"control_connected\":true'"
 
 
@@ -107,6 +113,15 @@ def stop_all(lab):
     lab.node1.run(f"hamirrorctl stop {MODULE} --all --wait", timeout=60)
 
 
+def forget(*nodes):
+    """The stopped module is deleted there, as docs/removal.md says."""
+    for node in nodes:
+        node.run(FORGET)
+    for node in nodes:
+        node.run("systemctl restart ha-clusterd", timeout=60)
+        node.wait_for(CONNECTED, deadline=20)
+
+
 def audit(lab):
     """Stops the module on both nodes and compares what lies on their disks."""
     stop_all(lab)
@@ -125,6 +140,16 @@ def epoch(node):
     return next(each["epoch"] for each in status(node)["nodes"] if each["node"] == node.name)
 
 
+def own_word(node):
+    """What its daemon said last of the module here: {"state": ..., ...}; {} while it says nothing."""
+    view = node.watch.views[-1] if node.watch.views else None
+    return (view and view.entry(MODULE, node.name)) or {}
+
+
+def serves(node):
+    return own_word(node).get("state") in ("alone", "primary")
+
+
 def networks(node):
     """Over which networks it hears the other node."""
     return json.loads(node.out("hamirrorctl status --json"))["networks"]
@@ -136,7 +161,7 @@ def runs(node):
             or VIP in node.out("ip -br -4 address"))
 
 
-def waits(lab, node, reason, deadline=45):
+def waits(lab, node, reason, deadline=60):
     """Until the node is blocked for this reason; nothing of the application is on it. Longer than
     boot_wait, unless it is told otherwise."""
     seen = node.wait_status(MODULE, "waiting", "blocked", deadline, reason=reason)
@@ -145,13 +170,24 @@ def waits(lab, node, reason, deadline=45):
     return seen
 
 
-def serves_alone(lab, record, node, deadline=45):
+def serves_alone(lab, record, node, deadline=60):
     """Until the node serves alone and clients' records are confirmed there."""
     seen = node.wait_status(MODULE, "alone", "ready", deadline)
     record.wait_confirmed_after(seen.at)
     record.wait_confirmed(50)
     lab.expect(answered_by(lab, node), f"{node} serves alone, and the client is answered by it")
     return seen
+
+
+def settle(lab, deadline=60, module=MODULE):
+    """Until both nodes say that they are a pair, whoever is primary; returns that node."""
+    def found():
+        views = [node.watch.views[-1] if node.watch.views else None for node in lab.pair]
+        says = [view and view.entry(module, node.name) for view, node in zip(views, lab.pair)]
+        ready = all(each and each["readiness"] == "ready" for each in says)
+        roles = [each["state"] for each in says] if ready else []
+        return lab.pair[roles.index("primary")] if sorted(roles) == ["primary", "secondary"] else None
+    return lab.node1.wait_for(found, deadline)
 
 
 def whole(lab, record, primary, deadline=60):

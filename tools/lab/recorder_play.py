@@ -105,6 +105,14 @@ class Recording:
                 raise Wrong(f"no record confirmed within {deadline} s")
         return next(t for t in self.times["confirmed"] if t > at) - at
 
+    def wait_refused_or_lost(self, at, deadline=60.0):
+        """Until a client is told no, or loses its connection, after this time."""
+        def told():
+            return any(t > at for word in ("refused", "lost") for t in self.times[word][-1:])
+        with self.changed:
+            if not self.changed.wait_for(told, deadline):
+                raise Wrong(f"nothing was refused within {deadline} s")
+
     def stop(self):
         """Lets it finish what is under way, and returns when the book is complete."""
         if self.process is None:

@@ -74,6 +74,11 @@ class Stage(labs.Lab):
         self.tell(f"* {text}")
         return time.monotonic()
 
+    @staticmethod
+    def lasts(seconds):
+        """So long a fault goes on; the one thing that is waited for by the clock."""
+        time.sleep(max(0.0, seconds))
+
     def expect(self, true, what):
         if not true:
             raise Failed(what)
