@@ -1,4 +1,6 @@
 """The pair gets, changes and loses its witness, by the commands of docs/witness.md."""
+import re
+
 from . import build, pair
 
 STORE = "/var/lib/hamirror-witness"
@@ -17,6 +19,16 @@ def add(lab, machine=None, node=None):
 
 def remove(node):
     node.run("hamirrorctl witness remove")
+
+
+def store(node):
+    """The pair's registers there, by the node's cluster.yaml."""
+    return re.search('store: "?([0-9a-f]{32})', node.out("cat /etc/hamirror/cluster.yaml")).group(1)
+
+
+def forget(machine, registers):
+    """The witness forgets a pair, as `witness remove` says."""
+    machine.run(f"systemctl stop ha-witness && hamirror-witness remove {registers} && systemctl start ha-witness")
 
 
 def says(node):
