@@ -3,7 +3,6 @@ import re
 
 from . import build, pair
 
-STORE = "/var/lib/hamirror-witness"
 LOST = "cf019cfe8acd40e79982badcfe614125"       # src/api/message_ids.h
 REACHED = "0df72c4e6b0c49028dd04fd0a527d6bb"
 
