@@ -15,7 +15,7 @@ from . import places, sh
 PACKAGES = """
     systemd systemd-sysv dbus udev libpam-systemd polkitd apt iproute2 iputils-ping iputils-arping
     nftables procps psmisc less socat curl strace attr acl e2fsprogs openssl ca-certificates python3
-    libfaketime sqlite3 rsync xxd libsystemd0 libmnl0 libyaml-cpp0.7 libssl3 libxxhash0 libzstd1 libboost-system1.74.0
+    sqlite3 rsync xxd libsystemd0 libmnl0 libyaml-cpp0.7 libssl3 libxxhash0 libzstd1 libboost-system1.74.0
     postgresql-15 postgresql-client-15 nginx-light
 """.split()
 

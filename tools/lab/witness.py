@@ -10,7 +10,7 @@ REACHED = "0df72c4e6b0c49028dd04fd0a527d6bb"
 def add(lab, machine=None, node=None):
     """The machine (`witness`, unless told) becomes the pair's witness, or takes another's place."""
     machine, node = machine or lab.witness, node or lab.node1
-    if not machine.run("command -v hamirror-witness", check=False):
+    if not machine.run("test -e /usr/sbin/hamirror-witness", check=False):
         build.install_on([machine], build.ON_WITNESS)
     machine.run("systemctl enable -q --now ha-witness")
     lab.tell(f"  {pair.enrol(lab, machine, node).splitlines()[0]}")
