@@ -193,6 +193,7 @@ class Machine {
     void leaving_report(const Event& event);
     void overtaken_secondary(const Event& event);
     void tell_overtaken();
+    void tell_takeover();
     void sealed(const Event& event);
     void sealing_durable(const Event& event);
     void sealing_report(const Event& event);

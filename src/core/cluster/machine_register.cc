@@ -46,6 +46,7 @@ void Machine::settle_exchange() {
     const bool next = record_.chain.empty() || asked.decision.parent == head().id;
     if (shown == asked.decision.id && next) {
         record_.outdated = false;  // it was, if an operator forced this
+        if (asked.decision.cause == Cause::Takeover) tell_takeover();
         decide(asked.decision, Confirmation::Register);
         won_ = true;
         return;

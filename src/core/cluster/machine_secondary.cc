@@ -151,6 +151,11 @@ void Machine::tell_overtaken() {
     tell("overtaken", peer_name() + " has decided without this node; its copy counts as outdated.");
 }
 
+void Machine::tell_takeover() {
+    tell("takeover",
+         "Taking over: " + peer_name() + (contact_ ? " does not serve any more." : " is silent."));
+}
+
 // ---- taking over
 // ----------------------------------------------------------------------------------
 
@@ -207,8 +212,7 @@ void Machine::take_over() {
         if (contact_ && useless) return enter_waiting();  // the two may agree
         return ask_or_wait(child(InSync::only(self()), self(), Cause::Takeover));
     }
-    tell("takeover",
-         "Taking over: " + peer_name() + (contact_ ? " does not serve any more." : " is silent."));
+    tell_takeover();
     decide(child(InSync::only(self()), self(), Cause::Takeover), Confirmation::Alone);
     promote(false, mint_id());
 }

@@ -3,6 +3,9 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <string>
+
 #include "past.h"
 
 namespace ha::cluster {
@@ -209,6 +212,12 @@ class WithWitness : public testing::Test {
         }
         step(MadeDurable{token});
     }
+    bool told(const std::string& code) const {
+        return std::any_of(effects_.begin(), effects_.end(), [&](const Effect& effect) {
+            const auto* tell = std::get_if<Tell>(&effect);
+            return tell != nullptr && tell->code == code;
+        });
+    }
     /// What is asked for, which has to be recorded before.
     std::optional<Registered> asked() {
         bool recorded = false;
@@ -241,8 +250,11 @@ TEST_F(WithWitness, ATakeoverIsDecidedWhenTheRegisterShowsIt) {
     ASSERT_TRUE(again);
     EXPECT_EQ(again->decision, wanted->decision);
 
+    EXPECT_FALSE(told("takeover"));
+
     step(RegisterShown{wanted});
     EXPECT_EQ(count<ServeMirror>(effects_), 1U);
+    EXPECT_TRUE(told("takeover"));
     EXPECT_EQ(machine_->record().chain.head().confirmation, Confirmation::Register);
     EXPECT_FALSE(machine_->record().exchange);
 }
