@@ -27,9 +27,9 @@ class BooksTest(unittest.TestCase):
         self.assertEqual(books.longest_gap([], 2, 5), 3)
 
     def test_the_table_counts_outcomes(self):
-        lines = report.table([report.Outcome(1, "f", 1, "moved", 2.0), report.Outcome(2, "f", 1),
-                              report.Outcome(3, "f", 1, "FAILED")])
-        self.assertEqual(lines[1].split()[:7], ["f", "3", "1", "1", "0", "0", "1"])
+        lines = report.table([report.Outcome(1, "f", 1, "moved", 2.0), report.Outcome(2, "f", 1, "stayed"),
+                              report.Outcome(3, "f", 1, "FAILED"), report.Outcome(4, "f", 1)])
+        self.assertEqual(lines[1].split()[:7], ["f", "4", "1", "1", "0", "0", "2"])
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ class Outcome:
     number: int
     fault: str
     hold_s: float
-    became: str = "stayed"          # stayed, moved, restarted, pressed (by the next), FAILED
+    became: str = "cut short"       # stayed, moved, restarted, pressed (by the next), FAILED
     failover_s: float = None        # the strike to the first ack by another reign
     silence_app_s: float = None     # the longest time without an ack through the address
     silence_sql_s: float = None
