@@ -47,6 +47,10 @@ inline constexpr MessageId kDecisionRecorded{"43a3920a43b04774b8422213c1cc2a24"}
 inline constexpr MessageId kTakeover{"a7c7c160c1b344e5bca315a71814e736"};
 /// This node gives up a module by force: address, units, held writes.
 inline constexpr MessageId kDemotion{"3990fe07fa5b4ab8b6814d1b39762d88"};
+/// The lease under which this node holds a module ran out: the workers let go of it by themselves.
+inline constexpr MessageId kLeaseExpired{"962301e5a7db4c34b428810cfdd5d0f7"};
+/// Self-fencing: processes of a module could not be ended in time, this node resets itself.
+inline constexpr MessageId kSelfFenced{"1bb451d3db9248f38279ff7d5d137197"};
 /// A planned exchange of roles begins.
 inline constexpr MessageId kSwapStarted{"56f586393d8f496083963c599402dac5"};
 /// A planned exchange of roles is complete.
@@ -126,6 +130,8 @@ inline constexpr std::array kAll{kDaemonStarted,
                                  kDecisionRecorded,
                                  kTakeover,
                                  kDemotion,
+                                 kLeaseExpired,
+                                 kSelfFenced,
                                  kSwapStarted,
                                  kSwapDone,
                                  kSwapAborted,

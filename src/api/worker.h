@@ -30,6 +30,18 @@ struct WorkerHello {
     std::uint32_t protocol = kWorkerProtocol;
 };
 
+// ---- to all three
+
+/// The lease of the module (io/lease_page.h) may have begun: from here on it is enforced. Run out,
+/// its worker gives up what it holds of the module as by DropAddresses, KillUnits or FailHeld, and
+/// carries out no order to hold it until the next lease. No answer.
+struct LookAtLease {
+    std::string module;
+    /// To ha-watchdog: a process of the units that is left this long after the lease ran out ends
+    /// by the reset of this node (self-fencing); zero: never.
+    Duration kill_bound{};
+};
+
 // ---- orders to ha-replicatord@M
 // -------------------------------------------------------------------
 
@@ -261,10 +273,10 @@ struct UnitFailed {
     std::string result;  // systemd's Result= property, or the job's result
 };
 
-using Order =
-    std::variant<OpenMirror, ServeMirror, FollowMirror, StartResync, StopResync, TellIn, SealMirror,
-                 MakeDurable, DrainMirror, ResumeMirror, AllowAcknowledge, FailHeld, HoldMirror,
-                 CloseMirror, HoldAddresses, DropAddresses, StartUnits, StopUnits, KillUnits>;
+using Order = std::variant<OpenMirror, ServeMirror, FollowMirror, StartResync, StopResync, TellIn,
+                           SealMirror, MakeDurable, DrainMirror, ResumeMirror, AllowAcknowledge,
+                           FailHeld, HoldMirror, CloseMirror, HoldAddresses, DropAddresses,
+                           StartUnits, StopUnits, KillUnits, LookAtLease>;
 
 using Fact =
     std::variant<WorkerHello, MirrorOpened, MirrorFailed, MirrorServing, MirrorFollowing, StreamUp,

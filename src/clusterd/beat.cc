@@ -14,6 +14,8 @@ std::vector<std::byte> encode(const Beat& beat) {
     std::vector<std::byte> bytes;
     ByteWriter out(bytes);
     out.i64(beat.clock.time_since_epoch().count());
+    out.u64(beat.probe);
+    out.u64(beat.echo);
     out.u8(static_cast<std::uint8_t>(beat.modules.size()));
     for (const auto& module : beat.modules) {
         out.text(module.module);
@@ -28,6 +30,8 @@ Result<Beat> decode_beat(std::span<const std::byte> bytes) {
     ByteReader in(bytes);
     Beat beat;
     beat.clock = Instant(Duration(in.i64()));
+    beat.probe = in.u64();
+    beat.echo = in.u64();
     std::size_t count = in.u8();
     if (count > kMaxModules) return fail("a heartbeat about more than 32 modules");
     bool sound = true;

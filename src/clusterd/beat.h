@@ -10,8 +10,9 @@
 #include "base/strong.h"
 #include "base/time.h"
 
-// What a heartbeat says of each module (its authentication is io/heartbeat's): when its sender last
-// had evidence of us, on whatever way, and the newest decision it knows.
+// What a heartbeat says (cluster::Probes), and what it says of each module (its authentication is
+// io/heartbeat's): when its sender last had evidence of us, on whatever way, and the newest
+// decision it knows.
 
 namespace ha::clusterd {
 
@@ -27,6 +28,8 @@ struct Beat {
     /// The sender's own clock. An order that was given to the receiver is sent back with a time on
     /// it until when it may be carried out, so that the two clocks are never compared.
     Instant clock{};
+    std::uint64_t probe = 0;  // of this one
+    std::uint64_t echo = 0;   // of the newest one of ours that the sender has heard; 0: none
     std::vector<ModuleBeat> modules;  // at most 32
 };
 

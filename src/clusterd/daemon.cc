@@ -93,8 +93,12 @@ Result<> Daemon::open_modules() {
 Result<> Daemon::add_module(const config::ModuleConfig& config) {
     auto record = store_.load(config.name);
     if (!record) return tl::unexpected(record.error());
+    auto lease = io::LeasePage::open(config.name);
+    if (!lease) return tl::unexpected(lease.error());
+    auto around = outside(config.name);
+    around.lease = std::move(*lease);
     auto module = std::make_unique<Module>(loop_, store_, config, configurations_.cluster(), self_,
-                                           *record, boot_, outside(config.name));
+                                           *record, boot_, std::move(around));
     Module& added = *module;
     modules_[config.name] = std::move(module);
     added.begin();

@@ -14,6 +14,7 @@
 #include "clusterd/peer_link.h"
 #include "clusterd/witness_driver.h"
 #include "clusterd/workers_wait.h"
+#include "core/cluster/probes.h"
 #include "io/background.h"
 #include "io/boot_id.h"
 #include "io/etcd_setup.h"
@@ -160,6 +161,8 @@ class Daemon final : public Commands {
     std::unique_ptr<io::Heartbeat> heartbeats_;
     std::unique_ptr<io::PairingServer> pairing_;
     io::Timer heartbeat_timer_;
+    cluster::Probes probes_{io::random_id().low >> 1U};
+    std::uint64_t probe_heard_ = 0;  // of the peer's present boot
     std::vector<std::optional<Instant>> network_heard_;
     std::optional<Instant> peer_clock_;  // as it said it last; none: not on this connection
     std::vector<bool> network_up_;

@@ -117,6 +117,7 @@ void Daemon::control_up(const ControlHello& hello, io::TlsStream& stream) {
     auto keys = io::heartbeat_keys(stream, identity_.fingerprint());
     if (keys) {
         heartbeats_->set_keys(*keys, hello.boot);
+        probe_heard_ = 0;  // another boot's number would be taken for one of this
     } else {
         io::log(io::Level::Error, "No heartbeats: " + keys.error().text);
     }
@@ -200,6 +201,8 @@ void Daemon::send_heartbeat() {
     Instant now = io::boot_now();
     Beat beat;
     beat.clock = now;
+    beat.probe = probes_.send(now);
+    beat.echo = probe_heard_;
     for (const auto& [name, module] : modules_) beat.modules.push_back(module->beat(now));
     heartbeats_->send(encode(beat));
     check_networks();
@@ -214,11 +217,15 @@ void Daemon::heard(std::size_t network, std::span<const std::byte> payload) {
     }
     network_heard_[network] = io::boot_now();
     peer_clock_ = std::max(peer_clock_.value_or(beat->clock), beat->clock);
+    probe_heard_ = beat->probe;
+    const auto confirmed = probes_.echoed(beat->echo);
     for (auto& [name, module] : modules_) {
         const std::string& known = name;  // clang 14 captures no structured binding
         auto theirs = std::find_if(beat->modules.begin(), beat->modules.end(),
                                    [&](const ModuleBeat& one) { return one.module == known; });
-        module->heard(theirs == beat->modules.end() ? nullptr : &*theirs);
+        const bool named = theirs != beat->modules.end();
+        if (named && confirmed) module->confirmed(*confirmed);
+        module->heard(named ? &*theirs : nullptr);
     }
     peer_evidence();
 }

@@ -34,7 +34,6 @@ cluster::Settings settings(const config::ModuleConfig& module, const config::Clu
     result.automatic_failover = module.failover.automatic;
     result.restart_budget = module.failover.restarts.count;
     if (cluster.witness) result.witness = cluster.witness->store;
-    result.demote_delay = module.timing.demote_after - module.timing.silent_after;
     result.rules = config::rules_digest(module);
     result.proposal_bound = module.timing.take_after;
     return result;
@@ -61,6 +60,8 @@ Module::Module(io::Loop& loop, RecordStore& store, config::ModuleConfig config,
       outside_(std::move(outside)),
       machine_(settings(config_, cluster, self), std::move(record), boot, io::random_id()),
       monitor_(timing(config_.timing)),
+      keeper_(config_.timing.demote_after),
+      lease_(loop, outside_.lease, [this] { step(cluster::LeaseExpired{}); }),
       machine_timer_(loop),
       monitor_timer_(loop),
       mirror_timer_(loop),
@@ -104,6 +105,7 @@ void Module::command(const cluster::Event& event, Done done) {
 // -------------------------------------------------------------------------
 
 void Module::queue(std::vector<cluster::Effect> effects) {
+    update_lease();
     for (const auto& urgent : cluster::enqueue(effects_, std::move(effects))) execute(urgent);
     pump();
     drop_strays();
@@ -128,6 +130,7 @@ void Module::execute(const cluster::Effect& effect) {
             if (alive.expired()) return;
             persisting_ = false;
             pump();
+            update_lease();
             if (stopped()) outside_.changed();  // nothing else may follow that would say so
         });
     } else if (const auto* report = std::get_if<cluster::SendReport>(&effect)) {
@@ -156,6 +159,28 @@ void Module::order(api::WorkerKind kind, api::Order order) {
     if (kind == api::WorkerKind::Vip) vip_order_ = order;
     if (kind == api::WorkerKind::Watchdog) watchdog_order_ = order;
     outside_.send_order(kind, order);
+}
+
+/// A lease begins before what is held under it is ordered.
+void Module::update_lease() {
+    const bool durable = effects_.empty() && !persisting_;
+    const bool begun = keeper_.update(machine_, lease_.lease(), durable, io::boot_now());
+    const bool expired = lease_.look();
+    if (begun) {
+        look_at_lease(api::WorkerKind::Replicator);
+        look_at_lease(api::WorkerKind::Vip);
+        look_at_lease(api::WorkerKind::Watchdog);
+    }
+    if (!expired || !machine_.serving() || std::exchange(expiry_posted_, true)) return;
+    loop_.post([this, alive = std::weak_ptr(alive_)] {
+        if (alive.expired()) return;
+        expiry_posted_ = false;
+        if (lease_.lease().expired(io::boot_now())) step(cluster::LeaseExpired{});
+    });
+}
+
+void Module::look_at_lease(api::WorkerKind kind) {
+    outside_.send_order(kind, api::LookAtLease{config_.name, config_.timing.kill_bound});
 }
 
 // ---- the mirror's process
@@ -260,6 +285,7 @@ void Module::stop_failed(const std::string& why) {
 /// In any other phase the machine asks for it when it may be opened: the units of a mirror that
 /// crashed have to end first.
 void Module::replicator_up() {
+    look_at_lease(api::WorkerKind::Replicator);
     auto phase = machine_.phase();
     if (open_wanted_ && phase == cluster::Phase::Opening) return send_open();
     bool closing = close_wanted_ && phase == cluster::Phase::Closing;
@@ -276,6 +302,7 @@ void Module::replicator_gone(const std::string& why, bool expected) {
 }
 
 void Module::worker_up(api::WorkerKind kind) {
+    look_at_lease(kind);
     auto& order = kind == api::WorkerKind::Vip ? vip_order_ : watchdog_order_;
     if (order) outside_.send_order(kind, *order);
 }
@@ -355,6 +382,7 @@ void Module::show() {
 }
 
 void Module::control_up() {
+    monitor_.deaf(false, io::boot_now());
     if (sent_report_) outside_.send_report(*sent_report_);
 }
 
@@ -572,8 +600,7 @@ ModuleView Module::view() const {
     }
     shown.policy = config::name(config_.policy);
     const bool decides = !record.witness.none();
-    shown.policy_text = decides ? "the witness decides; the policy is for pairs without one"
-                                : policy_text(config_.policy);
+    shown.policy_text = policy_text(config_, decides);
     shown.witness = witness_view();
     shown.mode = "strict";
     shown.virtual_ips = config_.virtual_ips;

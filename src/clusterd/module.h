@@ -12,9 +12,11 @@
 #include "clusterd/face.h"
 #include "clusterd/record_store.h"
 #include "core/cluster/effects.h"
+#include "core/cluster/lease_keeper.h"
 #include "core/cluster/machine.h"
 #include "core/cluster/monitor.h"
 #include "core/config/config.h"
+#include "io/lease_page.h"
 #include "io/loop.h"
 
 namespace ha::clusterd {
@@ -29,6 +31,8 @@ struct ModuleOutside {
     std::function<bool(const cluster::Report&)> send_report;
     /// To the worker of that kind (for a replicator: this module's). False: it is not connected.
     std::function<bool(api::WorkerKind, const api::Order&)> send_order;
+    /// Under which this node holds what it holds of the module.
+    std::shared_ptr<io::LeasePage> lease;
     /// To the witness, if there is one now; see WitnessDriver.
     std::function<void(const cluster::AskWitness&)> ask_witness;
     /// Asks systemd to start or stop ha-replicatord@M; a failure to do so comes back as text.
@@ -67,6 +71,8 @@ class Module {
     void report(cluster::Report report);
     void control_up();
     void evidence(Instant at);
+    /// The peer has heard what we sent it then.
+    void confirmed(Instant sent) { lease_.lease().confirm(Lease::By::Heartbeat, sent); }
     /// A heartbeat: what it says of this module; nullptr: nothing.
     void heard(const ModuleBeat* beat);
     [[nodiscard]] ModuleBeat beat(Instant now) const;
@@ -100,6 +106,8 @@ class Module {
     void stop_failed(const std::string& why);
     void drop_strays();
     void order(api::WorkerKind kind, api::Order order);
+    void update_lease();
+    void look_at_lease(api::WorkerKind kind);
     void arm_machine();
     void arm_monitor();
     void told(cluster::Monitor::Change change);
@@ -120,6 +128,9 @@ class Module {
     ModuleOutside outside_;
     cluster::Machine machine_;
     cluster::Monitor monitor_;
+    cluster::LeaseKeeper keeper_;
+    io::LeaseWatch lease_;
+    bool expiry_posted_ = false;  // a lease of an earlier process, found run out
     io::Timer machine_timer_;
     io::Timer monitor_timer_;
     io::Timer mirror_timer_;  // for its process to say hello, or to be stopped again

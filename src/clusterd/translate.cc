@@ -6,6 +6,7 @@
 
 #include "base/bytes.h"
 #include "core/cluster/codec.h"
+#include "core/config/values.h"
 #include "io/log.h"
 
 namespace ha::clusterd {
@@ -214,14 +215,25 @@ std::string name_of(const cluster::Status& status) {
     return std::string(cluster::name(status.state)) + " (" + cluster::name(status.readiness) + ")";
 }
 
-std::string policy_text(config::Policy policy) {
-    switch (policy) {
+std::string policy_text(const config::ModuleConfig& module, bool witness_decides) {
+    const std::string lets_go =
+        "lets go within " + config::format_duration(module.timing.demote_after) +
+        ", its processes within " + config::format_duration(module.timing.kill_bound) +
+        " more or the node resets itself (by software)";
+    if (witness_decides) {
+        return "the witness decides; the policy is for pairs without one. A node that is cut off " +
+               lets_go;
+    }
+    switch (module.policy) {
         case config::Policy::Available:
             return "without a witness: when the nodes cannot see each other both may serve; that "
                    "is "
-                   "detected, and one version is given up";
+                   "detected, and one version is given up. A primary that is not heard, or wakes "
+                   "from a pause, " +
+                   lets_go + "; one that is cut off goes on";
         case config::Policy::Safe:
-            return "without a witness: when the primary is lost a person promotes the secondary";
+            return "without a witness: when the primary is lost a person promotes the secondary; "
+                   "nothing bounds how long a primary that is cut off goes on";
     }
     return "";
 }

@@ -29,7 +29,7 @@ std::string error_name(const std::string& code);
 api::MessageId message_id(const std::string& tell_code);
 /// "alone (transient)".
 std::string name_of(const cluster::Status& status);
-std::string policy_text(config::Policy policy);
+std::string policy_text(const config::ModuleConfig& module, bool witness_decides);
 /// What `chain`, which `node` knows, says of its own copy.
 void fill_membership(NodeView& view, const cluster::Chain& chain, bool outdated,
                      cluster::Node node);

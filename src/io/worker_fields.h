@@ -94,6 +94,8 @@ HA_WIRE(FirstModification, v("decision", m.decision))
 HA_WIRE_0(HeldFailed)
 HA_WIRE_0(MirrorClosed)
 
+HA_WIRE(LookAtLease, v("module", m.module), v("kill_bound_ns", m.kill_bound))
+
 HA_WIRE(HoldAddresses, v("module", m.module), v("addresses", m.addresses))
 HA_WIRE(DropAddresses, v("module", m.module))
 HA_WIRE(AddressesHeld, v("module", m.module))

@@ -105,8 +105,12 @@ Controller::Controller(io::Loop& loop, std::string module, io::TlsContext tls, i
 
 Controller::~Controller() = default;
 
-void Controller::start() {
+Result<> Controller::start() {
+    auto page = io::LeasePage::open(module_);
+    if (!page) return tl::unexpected(page.error());
+    lease_ = std::make_unique<io::LeaseWatch>(loop_, *page, [this] { let_go(); });
     client_.start();
+    return {};
 }
 
 void Controller::close(std::function<void()> done) {
@@ -116,7 +120,26 @@ void Controller::close(std::function<void()> done) {
     });
 }
 
+/// False: the lease under which it was to serve has run out.
+bool Controller::may_serve() {
+    if (!lease_->look()) return true;
+    let_go();
+    return false;
+}
+
+/// As by FailHeld: nothing that waits is answered with success any more.
+void Controller::let_go() {
+    if (role_ != Role::Serving || !mirror_.demote()) return;
+    role_ = Role::None;
+    io::log(
+        io::Level::Warning, api::message::kLeaseExpired, {{"HAMIRROR_MODULE", module_}},
+        "The other node has not been heard of in time; modifications are answered with errors.");
+    io::notify_status("Demoted; modifications are answered with errors.");
+}
+
 void Controller::received(const api::Order& order) {
+    if (std::holds_alternative<api::LookAtLease>(order)) return static_cast<void>(may_serve());
+    if (std::holds_alternative<api::ServeMirror>(order) && !may_serve()) return;
     if (std::holds_alternative<api::FailHeld>(order) && mirror_.demote()) {
         role_ = Role::None;
         return io::notify_status("Demoted; modifications are answered with errors.");
@@ -260,6 +283,7 @@ Result<> Controller::build(const api::OpenMirror& order) {
     Mirror::Settings settings;
     settings.heartbeat = order.heartbeat;
     settings.silent_after = order.silent_after;
+    settings.lease = &lease_->lease();
     mirror_.open(std::make_unique<Mirror>(files_->tree(), files_->locks(), *dialer_,
                                           io::random_id(), settings,
                                           [this](api::Fact fact) { reported(std::move(fact)); }));

@@ -8,6 +8,7 @@
 #include "api/worker.h"
 #include "io/background.h"
 #include "io/identity.h"
+#include "io/lease_page.h"
 #include "io/tls.h"
 #include "io/worker_link.h"
 #include "replicatord/demotable_mirror.h"
@@ -39,7 +40,7 @@ class Controller {
     Controller(io::Loop& loop, std::string module, io::TlsContext tls, io::PeerRecord peer);
     ~Controller();
 
-    void start();
+    Result<> start();
     /// SIGTERM: `done` runs in the loop's thread when all is at an end. The mount goes; but where
     /// an application may use it, it stays, dead: only CloseMirror, which comes after the
     /// application's stop, unmounts from there.
@@ -47,6 +48,8 @@ class Controller {
 
   private:
     void received(const api::Order& order);
+    bool may_serve();
+    void let_go();
     void execute(const api::Order& order, std::uint64_t demotions);
     void open(const api::OpenMirror& order);
     Result<> build(const api::OpenMirror& order);
@@ -80,6 +83,7 @@ class Controller {
     io::TlsContext tls_;
     io::PeerRecord peer_;
     io::WorkerClient client_;
+    std::unique_ptr<io::LeaseWatch> lease_;
 
     // The order thread's: nobody else touches what is below, but for a demotion and the facts.
     enum class Role : std::uint8_t { None, Serving, Following, Rebuilding };

@@ -28,7 +28,8 @@ Result<> serve(const std::string& module) {
     auto tls = io::TlsContext::create(*identity);
     if (!tls) return tl::unexpected(tls.error());
     controller = std::make_unique<replicatord::Controller>(loop, module, *tls, **peer);
-    controller->start();
+    auto started = controller->start();
+    if (!started) return started;
     loop.enable_watchdog();
     io::notify_ready();
     return loop.run();

@@ -10,6 +10,7 @@
 
 #include "api/worker.h"
 #include "base/id128.h"
+#include "base/lease.h"
 #include "core/replication/receiver.h"
 #include "core/replication/sender.h"
 #include "replicatord/applier.h"
@@ -38,6 +39,7 @@ class Mirror final : public Journal {
         Duration heartbeat = 100ms;    // keep-alive of an idle stream
         Duration silent_after = 1s;    // a stream without any frame for this long is broken
         Duration sync_every = 1500ms;  // background sync
+        Lease* lease = nullptr;        // told what the secondary confirms; none: nobody is
     };
     static constexpr Duration kMirrorDead = 3s;
     /// A disk there that answers no sync for this long has stalled too.

@@ -35,7 +35,9 @@ std::vector<SharedFrame> Mirror::PrimaryEnd::to_send() {
     const Instant now = io::boot_now();
     if (frames.empty() || now - kept_alive_ >= m.settings_.heartbeat) {
         kept_alive_ = now;
-        frames.push_back(unnumbered(FrameType::KeepAlive, m.sender_.keep_alive(m.durable_here_)));
+        KeepAlive keep_alive = m.sender_.keep_alive(m.durable_here_);
+        keep_alive.probe = probes_.send(now);
+        frames.push_back(unnumbered(FrameType::KeepAlive, keep_alive));
     }
     return frames;
 }
@@ -71,6 +73,10 @@ Result<> Mirror::PrimaryEnd::acknowledged(const Ack& ack) {
         const Sequence before = m.sender_.accepted();
         done = m.sender_.acknowledge(ack);
         const Instant now = io::boot_now();
+        const auto confirmed = probes_.echoed(ack.probe);
+        if (done && confirmed && m.settings_.lease != nullptr) {
+            m.settings_.lease->confirm(Lease::By::Mirror, *confirmed);
+        }
         if (m.sender_.accepted() > before) m.progress_ = now;
         if (!ack.results.empty()) m.durable_progress_ = now;
         m.evidence(later);
@@ -101,7 +107,7 @@ std::vector<SharedFrame> Mirror::SecondaryEnd::to_send() {
     if (ended_) return {};
     m.ack_due_ = false;
     std::vector<SharedFrame> frames;
-    Ack ack{m.applied_, std::min(m.durable_here_, m.applied_), m.results_};
+    Ack ack{m.applied_, std::min(m.durable_here_, m.applied_), m.results_, probe_};
     if (ack.results.size() > kMaxResults) ack.results.resize(kMaxResults);
     frames.push_back(unnumbered(FrameType::Ack, ack));
     for (const auto& answer : m.answers_) {
@@ -126,6 +132,7 @@ Result<> Mirror::SecondaryEnd::received(const Frame& frame) {
     auto keep_alive = decode_keep_alive(frame.payload);
     if (!keep_alive) return tl::unexpected(keep_alive.error());
     std::scoped_lock lock(mirror_.mutex_);
+    probe_ = keep_alive->probe;
     std::erase_if(mirror_.results_, [&](const DurableResult& result) {
         return result.sequence < keep_alive->settled;
     });

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "core/cluster/probes.h"
 #include "replicatord/mirror.h"
 
 namespace ha::replicatord {
@@ -19,6 +20,7 @@ class Mirror::PrimaryEnd final : public StreamEnd {
     Mirror& mirror_;
     bool ended_ = false;  // under the mirror's mutex_
     Instant kept_alive_{};
+    cluster::Probes probes_{0};  // of this connection
 };
 
 /// The secondary's.
@@ -35,7 +37,8 @@ class Mirror::SecondaryEnd final : public StreamEnd {
     Result<Applier::Item> decode_item(const replication::Frame& frame);
 
     Mirror& mirror_;
-    bool ended_ = false;
+    bool ended_ = false;       // under the mirror's mutex_
+    std::uint64_t probe_ = 0;  // likewise: the last one heard
 };
 
 }  // namespace ha::replicatord

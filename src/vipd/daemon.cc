@@ -42,6 +42,8 @@ Daemon::Daemon(io::Loop& loop, io::Netlink netlink, Places places)
                                                       "); addresses stay as they are.");
                      }},
                 places_.socket),
+      leases_(
+          loop, [this](const std::string& module) { let_go(module); }, places_.leases),
       timer_(loop),
       dump_timer_(loop) {}
 
@@ -50,6 +52,7 @@ Result<> Daemon::start() {
         step(vip::LeftoverFound{record.module, record.vip});
     if (auto done = monitor_.start(); !done) return done;
     if (auto done = dump(); !done) return done;
+    for (const auto& record : recall(places_.records)) may_hold(record.module);
     clusterd_.start();
     return {};
 }
@@ -85,11 +88,29 @@ void Daemon::on_order(const api::Order& order) {
         hold(*it);
     else if (const auto* drop = std::get_if<api::DropAddresses>(&order))
         step(vip::DropOrdered{drop->module});
+    else if (const auto* lease = std::get_if<api::LookAtLease>(&order))
+        may_hold(lease->module);
     else
         io::log(io::Level::Warning, "An order that is not for ha-vipd was ignored.");
 }
 
+/// False: the lease under which addresses of the module were to be here has run out, and none is.
+bool Daemon::may_hold(const std::string& module) {
+    auto expired = leases_.look(module);
+    if (!expired) tell_failure({module, expired.error().text});
+    if (expired && *expired) let_go(module);
+    return expired && !*expired;
+}
+
+void Daemon::let_go(const std::string& module) {
+    io::log(io::Level::Warning, api::message::kLeaseExpired, {{"HAMIRROR_MODULE", module}},
+            "Module " + module +
+                ": the other node has not been heard of in time; its addresses leave this node.");
+    step(vip::DropOrdered{module});
+}
+
 void Daemon::hold(const api::HoldAddresses& order) {
+    if (!may_hold(order.module)) return;
     vip::HoldOrdered event{order.module, {}};
     for (const auto& text : order.addresses) {
         auto parsed = vip::Vip::parse(text);

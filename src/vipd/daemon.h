@@ -7,6 +7,7 @@
 #include "api/worker.h"
 #include "core/vip/holder.h"
 #include "io/arp.h"
+#include "io/lease_page.h"
 #include "io/loop.h"
 #include "io/netlink.h"
 #include "io/worker_link.h"
@@ -26,6 +27,8 @@ class Daemon {
   private:
     void on_order(const api::Order& order);
     void hold(const api::HoldAddresses& order);
+    bool may_hold(const std::string& module);
+    void let_go(const std::string& module);
     void on_change(const io::NetworkChange& change);
     void on_claim(int index, const io::ArpClaim& claim);
     Result<> dump();
@@ -45,6 +48,7 @@ class Daemon {
     io::Netlink netlink_;
     io::NetworkMonitor monitor_;
     io::WorkerClient clusterd_;
+    io::LeaseWatches leases_;
     io::Timer timer_;
     io::Timer dump_timer_;
     unsigned failed_dumps_ = 0;  // in a row

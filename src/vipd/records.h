@@ -7,6 +7,7 @@
 #include "api/worker.h"
 #include "base/result.h"
 #include "core/vip/address.h"
+#include "io/lease_page.h"
 #include "io/netlink.h"
 
 namespace ha::vipd {
@@ -17,6 +18,7 @@ inline constexpr const char* kRecordDirectory = "/run/hamirror/vip";
 struct Places {
     std::string socket = api::kWorkerSocket;
     std::string records = kRecordDirectory;
+    std::string leases = io::kLeaseDirectory;
     std::function<Result<>(io::Netlink&, const io::OnNetworkChange&)> dump = &io::Netlink::dump;
 };
 

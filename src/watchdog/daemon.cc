@@ -8,6 +8,7 @@
 #include <filesystem>
 
 #include "base/overloaded.h"
+#include "io/clock.h"
 #include "io/fd.h"
 #include "io/gate_file.h"
 #include "io/log.h"
@@ -24,8 +25,10 @@ std::string marker_path(const std::string& module) {
 
 }  // namespace
 
-Daemon::Daemon(io::Loop& loop)
+Daemon::Daemon(io::Loop& loop, std::function<void()> reset)
     : loop_(loop),
+      reset_(std::move(reset)),
+      leases_(loop, [this](const std::string& module) { let_go(module); }),
       systemd_(
           loop,
           {.on_connected = [this] { step_all(apps::BusConnected{}); },
@@ -56,34 +59,101 @@ Daemon::Daemon(io::Loop& loop)
 
 void Daemon::start() {
     systemd_.connect();
+    adopt_marked();
     clusterd_.start();
     show_status();
 }
 
 void Daemon::on_order(const api::Order& given) {
     if (const auto* start = std::get_if<api::StartUnits>(&given))
-        order(start->module, apps::StartOrdered{start->units});
+        start_units(*start);
     else if (const auto* stop = std::get_if<api::StopUnits>(&given))
-        order(stop->module, apps::StopOrdered{stop->units});
+        order(stop->module, stop->units, apps::StopOrdered{stop->units});
     else if (const auto* kill = std::get_if<api::KillUnits>(&given))
-        order(kill->module, apps::KillOrdered{kill->units});
+        order(kill->module, kill->units, apps::KillOrdered{kill->units});
+    else if (const auto* lease = std::get_if<api::LookAtLease>(&given))
+        look_at_lease(*lease);
     else
         io::log(io::Level::Warning, "An order that is not for ha-watchdog was ignored.");
 }
 
-void Daemon::order(const std::string& module, const apps::Event& event) {
-    if (!io::is_module_name(module)) {
-        io::log(io::Level::Warning, "An order for '" + module + "' was ignored: no module's name.");
+void Daemon::start_units(const api::StartUnits& given) {
+    if (may_run(given.module)) order(given.module, given.units, apps::StartOrdered{given.units});
+}
+
+void Daemon::look_at_lease(const api::LookAtLease& given) {
+    if (!may_run(given.module)) return;
+    module_of(given.module).kill_bound = given.kill_bound;
+}
+
+void Daemon::order(const std::string& name, const std::vector<std::string>& units,
+                   const apps::Event& event) {
+    if (!io::is_module_name(name)) {
+        io::log(io::Level::Warning, "An order for '" + name + "' was ignored: no module's name.");
         return;
     }
-    step(module_of(module), event);
+    Module& module = module_of(name);
+    module.units = units;
+    step(module, event);
     show_status();
 }
+
+// ---- leases
+// ---------------------------------------------------------------------------------------
+
+/// What an earlier process of ours had running, before ha-clusterd says so: its lease may run out
+/// before that.
+void Daemon::adopt_marked() {
+    auto gates = io::read_gates();
+    if (!gates) return io::log(io::Level::Warning, gates.error().text);
+    for (const auto& finding : *gates) {
+        if (::access(marker_path(finding.gate.module).c_str(), F_OK) != 0) continue;
+        module_of(finding.gate.module).units = finding.gate.units;
+        may_run(finding.gate.module);
+    }
+}
+
+/// False: the lease under which the units were to run has run out, and they are killed.
+bool Daemon::may_run(const std::string& name) {
+    auto expired = leases_.look(name);
+    if (!expired) {
+        io::log(io::Level::Error, "Module " + name + ": " + expired.error().text + ".");
+        return false;
+    }
+    if (*expired) let_go(name);
+    return !*expired;
+}
+
+void Daemon::let_go(const std::string& name) {
+    Module& module = module_of(name);
+    if (module.ladder.phase() != apps::Ladder::Phase::Killing && !module.units.empty()) {
+        io::log(io::Level::Warning, api::message::kLeaseExpired, {{"HAMIRROR_MODULE", name}},
+                "Module " + name +
+                    ": the other node has not been heard of in time; its units are killed.");
+        order(name, std::vector(module.units), apps::KillOrdered{module.units});
+    }
+    if (!module.ladder.processes_left() || module.kill_bound <= 0s || module.fence.armed()) return;
+    module.fence.arm(io::boot_now() + module.kill_bound,
+                     [this, &module] { fence_if_left(module); });
+}
+
+void Daemon::fence_if_left(const Module& module) {
+    auto expired = leases_.look(module.name);
+    if (!expired || !*expired || !module.ladder.processes_left()) return;
+    io::log(io::Level::Critical, api::message::kSelfFenced, {{"HAMIRROR_MODULE", module.name}},
+            "Module " + module.name +
+                ": processes of its units are left, and the other node may serve it now; this "
+                "node resets itself.");
+    reset_();
+}
+
+// ---- orders and answers
+// ---------------------------------------------------------------------------
 
 Daemon::Module& Daemon::module_of(const std::string& name) {
     auto& slot = modules_[name];
     if (slot) return *slot;
-    slot = std::make_unique<Module>(name, apps::Ticket{modules_.size()} << kTicketBits);
+    slot = std::make_unique<Module>(loop_, name, apps::Ticket{modules_.size()} << kTicketBits);
     auto* module = slot.get();
     module->groups = std::make_unique<Groups>(
         loop_,

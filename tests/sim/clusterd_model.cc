@@ -60,6 +60,9 @@ void ClusterdModel::start() {
     machine_ = std::make_unique<Machine>(host_.world.settings(host_.self), record, host_.boot,
                                          host_.world.random.id());
     monitor_.emplace(Timing{});
+    probes_.emplace(host_.world.random.id().low);
+    probe_heard_ = 0;
+    keeper_.emplace(Timing{}.demote_after);
     monitor_->evidence(clock());  // a peer that is not there is missed from now on
     peer_report_.reset();
     peer_ahead_ = false;
@@ -81,7 +84,20 @@ void ClusterdModel::workers_ready() {
     if (host_.mirror.alive()) host_.mirror.greet();
 }
 
+void ClusterdModel::update_lease() {
+    const bool durable = queue_.empty() && !persisting_;
+    keeper_->update(*machine_, host_.lease, durable, clock());
+    host_.watch_lease();
+    // One of an earlier process, found run out.
+    if (machine_->serving() && host_.lease.expired(clock())) fact(LeaseExpired{});
+}
+
+void ClusterdModel::lease_expired() {
+    deliver(LeaseExpired{});
+}
+
 void ClusterdModel::take_effects() {
+    update_lease();
     for (const auto& urgent : enqueue(queue_, std::exchange(effects_, {}))) execute(urgent);
     run();
     arm();
@@ -180,6 +196,7 @@ void ClusterdModel::execute_persist(const Record& record) {
         host_.record = *persisting_;
         persisting_.reset();
         run();
+        update_lease();
         host_.world.stepped(host_);
     });
 }
@@ -259,6 +276,7 @@ void ClusterdModel::receive(const Report& report) {
 }
 
 void ClusterdModel::control_up() {
+    if (alive()) monitor_->deaf(false, clock());
     send_report();
 }
 
@@ -291,6 +309,8 @@ Duration ClusterdModel::heard_ago() const {
 void ClusterdModel::heartbeat(const Said& said) {
     if (!alive()) return;
     peer_clock_ = said.clock;
+    probe_heard_ = said.probe;
+    if (auto sent = probes_->echoed(said.echo)) host_.lease.confirm(Lease::By::Heartbeat, *sent);
     const bool known = peer_report_ && peer_report_->chain.contains(said.decision);
     bool ahead = !known && machine_->overtaken(said.newest, said.decision);
     monitor_->deaf(said.heard_ago >= Timing{}.take_after && !ahead, clock());
@@ -304,7 +324,7 @@ void ClusterdModel::heartbeat(const Said& said) {
 void ClusterdModel::tick() {
     if (!alive()) return;
     World& world = host_.world;
-    Said said{heard_ago(), Epoch{}, Id128{}, clock()};
+    Said said{probes_->send(clock()), probe_heard_, heard_ago(), Epoch{}, Id128{}, clock()};
     if (last_report_ && !last_report_->chain.empty()) {
         said.newest = last_report_->chain.head().decision.number;
         said.decision = last_report_->chain.head().decision.id;

@@ -7,8 +7,10 @@
 #include <vector>
 
 #include "core/cluster/effects.h"
+#include "core/cluster/lease_keeper.h"
 #include "core/cluster/machine.h"
 #include "core/cluster/monitor.h"
+#include "core/cluster/probes.h"
 #include "scheduler.h"
 
 namespace ha::sim {
@@ -36,6 +38,8 @@ class ClusterdModel {
 
     // the peer
     struct Said {  // a heartbeat
+        std::uint64_t probe = 0;
+        std::uint64_t echo = 0;  // of ours, the newest heard
         Duration heard_ago;
         Epoch newest;
         Id128 decision;
@@ -49,6 +53,7 @@ class ClusterdModel {
     [[nodiscard]] Duration heard_ago() const;
     void control_up();
     void tick();
+    void lease_expired();
 
   private:
     void workers_ready();
@@ -64,6 +69,7 @@ class ClusterdModel {
     void send_report();
     void receive(const cluster::Report& report);
     void arm();
+    void update_lease();
     void told(cluster::Monitor::Change change);
     [[nodiscard]] Instant clock() const;
 
@@ -82,6 +88,9 @@ class ClusterdModel {
     std::optional<cluster::Effect> lifecycle_;  // the last OpenMirror or CloseMirror
 
     std::optional<cluster::Monitor> monitor_;
+    std::optional<cluster::Probes> probes_;  // of this process
+    std::uint64_t probe_heard_ = 0;          // of the peer's present boot
+    std::optional<cluster::LeaseKeeper> keeper_;
     std::optional<cluster::Report> peer_report_;
     bool peer_ahead_ = false;
     std::optional<Instant> peer_clock_;

@@ -1,5 +1,8 @@
 #include "host.h"
 
+#include <algorithm>
+#include <utility>
+
 #include "world.h"
 
 namespace ha::sim {
@@ -27,6 +30,28 @@ Time Host::when(Instant local) const {
 void Host::later(Duration delay, std::function<void()> task) {
     world.scheduler.after(delay, owner(), [this, boots = boots_, task = std::move(task)] {
         if (powered_ && boots == boots_) task();
+    });
+}
+
+void Host::watch_lease() {
+    if (!lease.bounded() || lease.expired(clock()) || std::exchange(lease_watched_, true)) return;
+    look_at_lease();
+}
+
+void Host::look_at_lease() {
+    const auto expiry = lease.expiry();
+    const bool ran_out = lease.expired(clock());
+    if (!expiry || ran_out) {
+        lease_watched_ = false;
+        if (!ran_out) return;
+        world.say(*this, [] { return std::string("## the lease has run out"); });
+        ++world.totals.expired_leases;
+        workers.lease_expired();
+        mirror.lease_expired();
+        return clusterd.lease_expired();
+    }
+    world.scheduler.at(std::max(when(*expiry), world.now() + 1us), owner(), [this, boots = boots_] {
+        if (powered_ && boots == boots_) look_at_lease();
     });
 }
 
@@ -61,6 +86,8 @@ void Host::power_on() {
     if (powered_) return;
     powered_ = true;
     ++boots_;
+    lease.end();
+    lease_watched_ = false;
     boot = world.random.id();
     if (world.mutant == Mutant::TrustPowerVictim) record.open_boot = {};
     background_sync();

@@ -2,6 +2,7 @@
 
 #include <functional>
 
+#include "base/lease.h"
 #include "clusterd_model.h"
 #include "core/cluster/record.h"
 #include "mirror_model.h"
@@ -26,6 +27,9 @@ class Host {
 
     /// Runs if this boot still lasts then.
     void later(Duration delay, std::function<void()> task);
+    /// What it lets this node hold, it holds until it runs out: then the workers let go, each by
+    /// itself, and clusterd is told. Call whenever the lease may have begun.
+    void watch_lease();
     /// `copy.disk` becomes what `copy.kernel` is now, after the time that takes.
     void flush(std::function<void()> done);
     void tick();
@@ -41,13 +45,18 @@ class Host {
     cluster::Record record;
     Copy copy;
 
+    /// Shared by all processes of this boot.
+    Lease lease;
+
     ClusterdModel clusterd;
     MirrorModel mirror;
     WorkersModel workers;
 
   private:
     void background_sync();
+    void look_at_lease();
 
+    bool lease_watched_ = false;
     bool powered_ = false;
     Time last_power_loss_{-1};
     std::uint64_t boots_ = 0;

@@ -86,6 +86,7 @@ void print(const Totals& t) {
     line("elections", t.elections);
     line("swaps", t.swaps);
     line("divergences", t.divergences);
+    line("expired leases", t.expired_leases);
     line("witness losses", t.witness_losses);
     line("witness changes", t.witness_changes);
     line("acknowledged", t.acknowledged);

@@ -162,10 +162,21 @@ void MirrorModel::send(Frame frame) {
 void MirrorModel::keep_alive() {
     Stream* stream = world().network.usable(Link::Mirror, host_.self);
     if (stream == nullptr) return;
-    stream->send(host_.self, [to = &peer()] {
-        to->heard_ = to->world().now();
-        to->host_.clusterd.evidence();
-    });
+    const std::uint64_t probe = probes_.send(host_.clock());
+    stream->send(host_.self,
+                 [to = &peer(), probe, echo = probe_heard_] { to->heard(probe, echo); });
+}
+
+void MirrorModel::heard(std::uint64_t probe, std::uint64_t echo) {
+    heard_ = world().now();
+    probe_heard_ = probe;
+    const auto sent = probes_.echoed(echo);
+    if (role_ == Role::Serving && sent) host_.lease.confirm(Lease::By::Mirror, *sent);
+    host_.clusterd.evidence();
+}
+
+void MirrorModel::lease_expired() {
+    if (alive_ && role_ == Role::Serving) carry_out(cluster::FailHeld{});
 }
 
 void MirrorModel::tick() {

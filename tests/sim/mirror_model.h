@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "core/cluster/events.h"
+#include "core/cluster/probes.h"
 #include "network.h"
 #include "write_set.h"
 
@@ -49,6 +50,8 @@ class MirrorModel {
     void keep_alive();
     void tick();
     void fail_copy();
+    /// It sees that by itself, as the other workers do.
+    void lease_expired();
 
     enum class Role : std::uint8_t { Closed, Hold, Serving, Following };
     [[nodiscard]] Role role() const { return role_; }
@@ -112,6 +115,7 @@ class MirrorModel {
     [[nodiscard]] WriteSet history(std::uint64_t sequence) const;
 
     // secondary
+    void heard(std::uint64_t probe, std::uint64_t echo);
     void receive(const Frame& frame);
     void apply(const Frame& frame);
 
@@ -135,6 +139,8 @@ class MirrorModel {
     Epoch epoch_;  // Serving: of decision_; Following: the least accepted
     std::uint64_t role_count_ = 0;
     Time heard_{};
+    cluster::Probes probes_{0};
+    std::uint64_t probe_heard_ = 0;  // the other end's newest on this stream
 
     // Serving
     Id128 decision_;

@@ -38,6 +38,7 @@ bool Scheduler::run_one() {
 void Scheduler::resume(Owner owner) {
     auto index = static_cast<std::size_t>(owner);
     paused_[index] = false;
+    last_resumed_ = now_;
     for (auto& entry : std::exchange(held_[index], {})) {
         entry.when = now_;
         push(std::move(entry));

@@ -29,6 +29,7 @@ class Scheduler {
 
     void pause(Owner owner) { paused_[static_cast<std::size_t>(owner)] = true; }
     void resume(Owner owner);
+    [[nodiscard]] Time last_resumed() const { return last_resumed_; }
     [[nodiscard]] bool paused(Owner owner) const {
         return paused_[static_cast<std::size_t>(owner)];
     }
@@ -50,6 +51,7 @@ class Scheduler {
     Time now_{};
     std::uint64_t number_ = 0;
     std::vector<Entry> heap_;
+    Time last_resumed_ = Time::min() / 2;
     std::array<bool, 3> paused_{};
     std::array<std::vector<Entry>, 3> held_;
 };

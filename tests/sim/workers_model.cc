@@ -10,10 +10,12 @@ void WorkersModel::later(Duration low, Duration high, std::function<void()> task
 }
 
 void WorkersModel::order(const cluster::Effect& order) {
-    if (std::holds_alternative<cluster::StartUnits>(order)) start_units();
+    // A lease that has run out allows nothing that it was to allow.
+    const bool expired = host_.lease.expired(host_.clock());
+    if (std::holds_alternative<cluster::StartUnits>(order) && !expired) start_units();
     if (std::holds_alternative<cluster::StopUnits>(order)) end_units(false);
     if (std::holds_alternative<cluster::KillUnits>(order)) end_units(true);
-    if (std::holds_alternative<cluster::HoldAddresses>(order)) hold_addresses(true);
+    if (std::holds_alternative<cluster::HoldAddresses>(order) && !expired) hold_addresses(true);
     if (std::holds_alternative<cluster::DropAddresses>(order)) hold_addresses(false);
 }
 
@@ -23,6 +25,11 @@ void WorkersModel::power_off() {
     working_ = false;
     ++change_;
     ++address_change_;
+}
+
+void WorkersModel::lease_expired() {
+    hold_addresses(false);
+    end_units(true);
 }
 
 void WorkersModel::start_units() {

@@ -17,6 +17,8 @@ class WorkersModel {
 
     void order(const cluster::Effect& order);
     void power_off();
+    /// ha-vipd and ha-watchdog see it by themselves.
+    void lease_expired();
     /// The application itself: modifies the tree while it runs and the mirror admits it.
     void work();
     void fail_unit();

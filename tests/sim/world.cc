@@ -41,6 +41,7 @@ void Totals::add(const Totals& other) {
     shrinks += other.shrinks;
     elections += other.elections;
     divergences += other.divergences;
+    expired_leases += other.expired_leases;
     witness_losses += other.witness_losses;
     witness_changes += other.witness_changes;
     acknowledged += other.acknowledged;

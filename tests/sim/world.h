@@ -39,7 +39,7 @@ struct Totals {
     std::uint64_t seeds = 0, events = 0, crashes = 0, power_losses = 0, cuts = 0, pauses = 0;
     std::uint64_t commands = 0, failovers = 0, joins = 0, swaps = 0, shrinks = 0, elections = 0;
     std::uint64_t divergences = 0, witness_losses = 0, acknowledged = 0, released = 0,
-                  witness_changes = 0, simulated_seconds = 0;
+                  witness_changes = 0, expired_leases = 0, simulated_seconds = 0;
     void add(const Totals& other);
 };
 
@@ -65,6 +65,11 @@ class World {
     /// Nothing one node says has reached the other for most of silent_after, or did until lately.
     [[nodiscard]] bool in_silence(Duration lately) const {
         return now() - last_silence_ <= lately && last_silence_ > Time{};
+    }
+    /// A node is paused, or was until lately.
+    [[nodiscard]] bool paused_lately(Duration lately) const {
+        const bool now_paused = scheduler.paused(Owner::First) || scheduler.paused(Owner::Second);
+        return now_paused || now() - scheduler.last_resumed() <= lately;
     }
     template <typename Text>
     void say(const Host& host, Text text) {

@@ -129,6 +129,11 @@ void Ladder::settle_kill(Effects& effects) {
     effects.push_back(ReleaseGroups{});
 }
 
+bool Ladder::processes_left() const {
+    const auto left = [](const auto& entry) { return !entry.second; };
+    return phase_ == Phase::Killing && std::any_of(empty_.begin(), empty_.end(), left);
+}
+
 void Ladder::on(const JobQueued& event, Effects& effects) {
     auto stop = stops_.find(event.ticket);
     if (stop == stops_.end()) return;

@@ -121,6 +121,8 @@ class Ladder {
     /// failed since, or the ladder may have broken at it.
     enum class Phase : std::uint8_t { Idle, Starting, Up, Stopping, Killing };
     [[nodiscard]] Phase phase() const { return phase_; }
+    /// While killing: some control group is not known to be empty.
+    [[nodiscard]] bool processes_left() const;
 
   private:
     using Effects = std::vector<Effect>;

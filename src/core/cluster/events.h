@@ -59,6 +59,9 @@ struct WitnessLost {};
 struct WitnessConfigured {
     Id128 store;
 };
+/// The lease under which this node holds the module ran out (bounded()): the workers give up what
+/// they hold, by themselves.
+struct LeaseExpired {};
 
 /// Answers and facts of the workers; the same names and meaning as in api/worker.h.
 struct MirrorOpened {
@@ -121,7 +124,7 @@ using Event =
                  AcknowledgementsStalled, PeerCopyFailed, JoinReady, ToldIn, Sealed, MadeDurable,
                  Drained, FirstModification, HeldFailed, MirrorClosed, AddressesHeld,
                  AddressesDropped, UnitsStarted, UnitsStopped, UnitsGone, UnitFailed, PeerAhead,
-                 RegisterShown, WitnessLost, WitnessConfigured, RestartRequested>;
+                 RegisterShown, WitnessLost, WitnessConfigured, RestartRequested, LeaseExpired>;
 
 const char* name(const Event& event);
 

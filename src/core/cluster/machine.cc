@@ -55,7 +55,6 @@ void Machine::step(Instant now, const Event& event, std::vector<Effect>& effects
     if (const auto* reported = std::get_if<PeerReported>(&event)) {
         contact_ = true;
         silent_ = overdue_ = false;
-        demote_due_.reset();
         peer_report_ = reported->report;
     } else if (std::holds_alternative<PeerSilent>(event)) {
         contact_ = false;
@@ -539,12 +538,17 @@ bool Machine::serving() const {
     return activity() == Activity::Serving;
 }
 
+bool Machine::bounded() const {
+    if (!serving()) return false;
+    const bool both_may = by_witness() || settings_.policy == Policy::Available;
+    const bool goes_on = !by_witness() && silent_;
+    const bool asked_for = record_.exchange && record_.exchange->decision.in_sync.has(peer());
+    return both_may && !goes_on && (asked_for || head().in_sync.has(peer()));
+}
+
 std::optional<Instant> Machine::next_deadline() const {
-    if (by_witness()) {
-        if (!serving() || shrink_ == Shrink::None || !demote_due_) return deadline_;
-        return deadline_ ? std::min(*deadline_, *demote_due_) : *demote_due_;
-    }
-    if (shrink_ != Shrink::Proposed || phase_ == Phase::Ceding) return deadline_;
+    const bool proposed = !by_witness() && shrink_ == Shrink::Proposed;
+    if (!proposed || phase_ == Phase::Ceding) return deadline_;
     return deadline_ ? std::min(*deadline_, proposal_due_) : proposal_due_;
 }
 

@@ -55,9 +55,6 @@ struct Settings {
     std::uint64_t rules = 0;  // Report::rules of this node
     Duration boot_wait = 30s;
     Duration stop_hold = 10s;
-    /// With a witness: a primary whose peer is silent and that has no decision this long after
-    /// PeerSilent gives the module up (demote_after - silent_after).
-    Duration demote_delay = 500ms;
     Duration proposal_bound = 2200ms;  // a peer that is heard and answers no proposal for this long
     Duration shutdown_bound = 60s;     // the application's own stop, when the system goes down
     Duration workers_bound = 10s;      // for workers that are not there while a module is stopped
@@ -106,6 +103,10 @@ class Machine {
     [[nodiscard]] bool peer_required() const;
     /// This node serves: its decision is recorded and it has not begun to give it up.
     [[nodiscard]] bool serving() const;
+    /// What this node holds it holds under a lease (base/lease.h), for as long as it serves: the
+    /// other node may legally take the module over. Not under a recorded S={self}; not under `safe`
+    /// without a witness; nor while this node is about to go on alone by its policy.
+    [[nodiscard]] bool bounded() const;
     [[nodiscard]] bool in_contact() const { return contact_; }
     /// The other node knows a newer decision than this one (its number and id), it is not what this
     /// one proposed, and its last report does not show it yet: until it is learned nothing may be
@@ -161,6 +162,8 @@ class Machine {
     void waiting_swap(const Event& event);
     void waiting_report(const Event& event);
     void waiting_silent(const Event& event);
+    void waiting_overdue(const Event& event);
+    void waiting_ahead(const Event& event);
     void waiting_deadline(const Event& event);
     void waiting_durable(const Event& event);
     void mirror_lost(const Event& event);
@@ -211,6 +214,7 @@ class Machine {
     void serving_report(const Event& event);
     void serving_silent(const Event& event);
     void serving_deadline(const Event& event);
+    void lease_expired(const Event& event);
     void overtaken_primary(const Event& event);
     void serving_stop(const Event& event);
     void serving_swap(const Event& event);
@@ -380,7 +384,6 @@ class Machine {
     Id128 brought_up_;             // the head that was last asked for as it is
     bool won_ = false;             // our exchange did, and nothing was made of it yet
     bool sealed_durable_ = false;  // Sealing: R12 and the flush are done
-    std::optional<Instant> demote_due_;
 
     // while deciding
     std::optional<Decision> proposal_;

@@ -101,7 +101,8 @@ const char* name(const Event& event) {
         "RegisterShown",
         "WitnessLost",
         "WitnessConfigured",
-        "RestartRequested"};
+        "RestartRequested",
+        "LeaseExpired"};
     static_assert(kNames.back() != nullptr, "an event has no name");
     return kNames[event.index()];
 }

@@ -170,11 +170,7 @@ void Machine::serving_silent(const Event&) {
         return drop_rebuild();
     }
     if (peer_ == Peer::Absent) return;
-    if (by_witness()) {
-        demote_due_ = now_ + settings_.demote_delay;
-    } else if (shrink_ == Shrink::Proposed) {
-        return settle_shrink(Confirmation::Alone);
-    }
+    if (!by_witness() && shrink_ == Shrink::Proposed) return settle_shrink(Confirmation::Alone);
     if (shrink_ == Shrink::None) begin_shrink();
 }
 
@@ -275,16 +271,21 @@ void Machine::flushed(const Event& event) {
 /// A peer that is heard and answers no proposal cannot answer for this module (its disk, a control
 /// connection that does not pass): as a silent one.
 void Machine::serving_deadline(const Event&) {
-    if (demote_due_ && now_ >= *demote_due_ && shrink_ != Shrink::None) {
-        tell("isolated", peer_name() + " and the witness are not reached.");
-        boot_wait_over_ = true;
-        return demote();
-    }
     if (!by_witness() && shrink_ == Shrink::Proposed && now_ >= proposal_due_) {
         return settle_shrink(Confirmation::Alone);
     }
     if (!deadline_ || now_ < *deadline_) return;
     goal_ = Goal::Stop;
+    demote();
+}
+
+/// The workers have begun to let go. With a witness this node may have it back at once, if that
+/// says so; without one the other node may have it, and says so when it is met.
+void Machine::lease_expired(const Event&) {
+    tell("isolated",
+         peer_name() + " has not confirmed in time that it hears this node" +
+             (by_witness() ? ", and the witness has not said that it may go on alone." : "."));
+    boot_wait_over_ = boot_wait_over_ || by_witness();
     demote();
 }
 
@@ -304,7 +305,6 @@ void Machine::settle_shrink(Confirmation confirmation) {
 
 void Machine::apply_shrink() {
     proposal_.reset();
-    demote_due_.reset();
     shrink_ = Shrink::None;
     evict_ = false;
     peer_ = Peer::Absent;
@@ -484,7 +484,6 @@ void Machine::ceded() {
     peer_ = Peer::Absent;
     shrink_ = Shrink::None;
     proposal_.reset();
-    demote_due_.reset();
     if (goal_ == Goal::Stop || goal_ == Goal::StopTogether) return close_now();
     if (goal_ == Goal::Reopen) {
         goal_ = Goal::None;
@@ -541,7 +540,6 @@ void Machine::demote() {
 
 void Machine::give_up() {
     shrink_ = Shrink::None;
-    demote_due_.reset();
     proposal_.reset();
     units_gone_ = addresses_gone_ = held_failed_ = false;
     emit(DropAddresses{});

@@ -75,6 +75,11 @@ void Machine::learn_shown() {
     if (child) record_.ceding.reset();
     record_.stopped_together = Id128{};
     persist();
+    // It lived when it decided that, and holds the module: it is waited for as at the beginning.
+    if (decision.primary == peer()) {
+        boot_wait_over_ = false;
+        if (phase_ == Phase::Waiting) deadline_.reset();
+    }
 }
 
 /// Our open exchange is asked for, again.

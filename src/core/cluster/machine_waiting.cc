@@ -56,6 +56,15 @@ void Machine::waiting_silent(const Event&) {
     evaluate();
 }
 
+void Machine::waiting_overdue(const Event&) {
+    evaluate();
+}
+
+/// What it said last holds no more, and what it decided is not known here.
+void Machine::waiting_ahead(const Event&) {
+    evaluate();
+}
+
 void Machine::waiting_deadline(const Event&) {
     deadline_.reset();
     if (!contact_) boot_wait_over_ = true;
@@ -258,6 +267,10 @@ void Machine::decide_alone() {
     if (record_.outdated || !in_sync_self()) {
         return block("outdated",
                      "The data on " + self_name() + " is older than " + peer_name() + "'s.");
+    }
+    // A primary that lives has until take_after to go on alone (R4).
+    if (head().primary == peer() && !overdue_) {
+        return wait_for("meeting", "Waiting for " + peer_name() + " to be seen.");
     }
     if (by_witness()) {
         const bool ours = head().in_sync == InSync::only(self()) && reached() &&

@@ -8,14 +8,16 @@ void Monitor::deaf(bool deaf, Instant at) {
     } else if (!deaf_since_) {
         deaf_since_ = at;
     }
+    deaf_said_ = at;
 }
 
-bool Monitor::counts_as_deaf(Instant now) const {
-    return deaf_since_ && now >= *deaf_since_ + timing_.silent_after;
+bool Monitor::counts_as_deaf() const {
+    return deaf_since_ && deaf_said_ >= *deaf_since_ + timing_.silent_after;
 }
 
 Monitor::Change Monitor::evidence(Instant at) {
     if (!last_ || at > *last_) last_ = at;
+    if (deaf_since_ && at >= deaf_said_ + timing_.silent_after) deaf_since_.reset();
     if (!silent_ || deaf_since_) return Change::None;
     silent_ = false;
     overdue_ = false;
@@ -27,9 +29,9 @@ Monitor::Change Monitor::check(Instant now) {
     auto due = next_deadline();
     if (due && now > *due + timing_.silent_after / 4) {
         awake_ = now;
-        if (deaf_since_) deaf_since_ = now;
+        deaf_since_.reset();
     }
-    bool deaf = counts_as_deaf(now);
+    const bool deaf = counts_as_deaf();
     if (!silent_ && (deaf || now >= counted_from() + timing_.silent_after)) {
         silent_ = true;
         return Change::Silent;
@@ -44,7 +46,6 @@ Monitor::Change Monitor::check(Instant now) {
 std::optional<Instant> Monitor::next_deadline() const {
     if (!last_ || overdue_) return std::nullopt;
     Instant due = counted_from() + (silent_ ? timing_.take_after : timing_.silent_after);
-    if (deaf_since_) due = std::min(due, *deaf_since_ + timing_.silent_after);
     return due;
 }
 

@@ -8,7 +8,8 @@
 // The peer monitor: is there evidence that the other node lives? Evidence is an authenticated
 // heartbeat on any network or any frame on a mirror stream, counted from when it arrived. A peer
 // that is heard but says, for silent_after without a break, that it has not heard us for take_after
-// counts as silent: what it still sends proves that it lives, not that it can go on.
+// counts as silent: what it still sends proves that it lives, not that it can go on. What it said
+// longer than silent_after ago is no word any more.
 //
 // A check that comes long after it was due says that this node was stopped, not that the other is
 // silent: what came meanwhile waits to be read. The times are counted anew from there.
@@ -34,7 +35,8 @@ class Monitor {
 
     /// Evidence that arrived at `at` (not later than now). Heard: it was silent before.
     Change evidence(Instant at);
-    /// The peer's own word, said at `at`, whether it is cut off from us.
+    /// The peer's own word, said at `at`, whether it is cut off from us. A new connection with it
+    /// that works both ways says that it is not.
     void deaf(bool deaf, Instant at);
     /// Call at next_deadline() or whenever; each of Silent and Overdue is told once, Silent first.
     Change check(Instant now);
@@ -44,12 +46,13 @@ class Monitor {
 
   private:
     [[nodiscard]] Instant counted_from() const { return std::max(*last_, awake_); }
-    [[nodiscard]] bool counts_as_deaf(Instant now) const;
+    [[nodiscard]] bool counts_as_deaf() const;
 
     Timing timing_;
     std::optional<Instant> last_;
     Instant awake_ = Instant::min();  // this node ran again
     std::optional<Instant> deaf_since_;
+    Instant deaf_said_ = Instant::min();  // last
     bool silent_ = true;
     bool overdue_ = true;
 };

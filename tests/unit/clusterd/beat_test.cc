@@ -20,11 +20,15 @@ Beat of_all_modules(std::size_t count) {
 }
 
 TEST(Beat, AsManyModulesAsThereMayBeFit) {
-    const auto beat = of_all_modules(config::kMaxModules);
+    auto beat = of_all_modules(config::kMaxModules);
+    beat.probe = 7;
+    beat.echo = 5;
     const auto bytes = encode(beat);
     EXPECT_LE(bytes.size(), io::kMaxHeartbeatPayload);
     auto read = decode_beat(bytes);
     ASSERT_TRUE(read) << read.error().text;
+    EXPECT_EQ(read->probe, 7U);
+    EXPECT_EQ(read->echo, 5U);
     EXPECT_EQ(read->modules.size(), config::kMaxModules);
     EXPECT_EQ(read->modules.back().module, beat.modules.back().module);
 }

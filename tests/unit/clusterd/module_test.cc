@@ -50,6 +50,7 @@ class ModuleTest : public testing::Test {
 
     ModuleOutside outside() {
         ModuleOutside result;
+        result.lease = *io::LeasePage::open("db", directory_ + "/lease");
         result.send_report = [this](const cluster::Report& report) {
             reports_.push_back(report);
             return true;
@@ -104,6 +105,15 @@ class ModuleTest : public testing::Test {
         process_ = MirrorProcess::Away;
         module_->replicator_gone("it left", expected);
     }
+    /// The record says that the other node is in S, too.
+    void join() {
+        cluster::Decision joined = lone_decision();
+        joined.number = Epoch{2};
+        joined.id = {8, 8};
+        joined.parent = {7, 7};
+        joined.in_sync = InSync::both();
+        record_.chain.append({joined, true, cluster::Confirmation::PeerConsent});
+    }
     /// A mirror that serves already, as after a restart of clusterd alone.
     void reopen_serving() {
         make();
@@ -151,6 +161,34 @@ TEST_F(ModuleTest, ARestartOfClusterdLeavesAddressesAndUnitsAlone) {
     run_for(2500ms);
     EXPECT_EQ(count<api::StopUnits>(), 0);
     EXPECT_EQ(count<api::DropAddresses>(), 0);
+}
+
+TEST_F(ModuleTest, WhatTwoMayHoldIsHeldUnderALeaseThatWorkersEnforce) {
+    join();
+    reopen_serving();
+    auto page = io::LeasePage::open("db", directory_ + "/lease");
+    ASSERT_TRUE(page);
+    EXPECT_TRUE((*page)->lease().bounded());
+    EXPECT_GE(count<api::LookAtLease>(), 1);
+    EXPECT_EQ(count<api::KillUnits>(), 0);
+    // Nobody confirms anything, and by the policy this node goes on alone, when its copy is
+    // durable.
+    run_until([&] { return count<api::MakeDurable>() > 0 || count<api::KillUnits>() > 0; });
+    EXPECT_EQ(count<api::KillUnits>(), 0);
+}
+
+TEST_F(ModuleTest, ALeaseThatRunsOutEndsWhatItAllowed) {
+    join();
+    record_.witness = {3, 3};
+    cluster_.witness.emplace();
+    cluster_.witness->store = {3, 3};
+    reopen_serving();
+    const auto held = io::boot_now();
+    module_->confirmed(held);
+    run_until([&] { return count<api::KillUnits>() > 0; });
+    EXPECT_GE(io::boot_now(), held + config_.timing.demote_after);
+    EXPECT_EQ(count<api::DropAddresses>(), 1);
+    EXPECT_EQ(count<api::FailHeld>(), 1);
 }
 
 TEST_F(ModuleTest, TheOtherNodeIsToldByWhichRulesThisOneDecides) {

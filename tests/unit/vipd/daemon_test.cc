@@ -35,7 +35,7 @@ class VipDaemon : public testing::Test {
                   " ip link set there up"));
         char name[] = "/tmp/vipd-test-XXXXXX";
         directory_ = mkdtemp(name);
-        places_ = {directory_ + "/socket", directory_ + "/records"};
+        places_ = {directory_ + "/socket", directory_ + "/records", directory_ + "/leases"};
     }
     void TearDown() override { std::filesystem::remove_all(directory_); }
 
@@ -196,6 +196,43 @@ TEST_F(VipDaemon, WhatARestartLeftIsAdopted) {
     run_until([&] { return told<api::AddressesHeld>(); });
     run_until([until = io::boot_now() + 2200ms] { return io::boot_now() > until; });
     EXPECT_TRUE(has_address());
+}
+
+TEST_F(VipDaemon, AnAddressLeavesWithItsLeaseWithoutAnOrder) {
+    auto page = io::LeasePage::open("db", places_.leases);
+    ASSERT_TRUE(page);
+    bring_up();
+    Lease& lease = (*page)->lease();
+    lease.begin(io::boot_now(), 300ms);
+    server_->send(worker_, api::LookAtLease{"db", {}});
+    run_until([until = io::boot_now() + 200ms] { return io::boot_now() > until; });
+    EXPECT_TRUE(has_address());
+    lease.confirm(Lease::By::Mirror, io::boot_now());
+    run_until([until = io::boot_now() + 200ms] { return io::boot_now() > until; });
+    EXPECT_TRUE(has_address()) << "it was renewed";
+    EXPECT_LT(run_until([] { return !has_address(); }), 1s);
+    EXPECT_TRUE(lease.expired(io::boot_now()));
+
+    facts_.clear();
+    server_->send(worker_, api::HoldAddresses{"db", {"192.0.2.10/24"}});
+    run_until([until = io::boot_now() + 200ms] { return io::boot_now() > until; });
+    EXPECT_FALSE(has_address()) << "nothing is held under a lease that has run out";
+    EXPECT_FALSE(told<api::AddressesHeld>());
+    lease.end();
+    server_->send(worker_, api::HoldAddresses{"db", {"192.0.2.10/24"}});
+    run_until([&] { return told<api::AddressesHeld>(); });
+    EXPECT_TRUE(has_address());
+}
+
+TEST_F(VipDaemon, WhatACrashLeftUnderALeaseLeavesWithIt) {
+    bring_up();
+    auto page = io::LeasePage::open("db", places_.leases);
+    ASSERT_TRUE(page);
+    (*page)->lease().begin(io::boot_now(), 100ms);
+    daemon_.reset();
+    server_.reset();
+    start();
+    EXPECT_LT(run_until([] { return !has_address(); }), 1s);
 }
 
 TEST_F(VipDaemon, DropAllLeavesNothing) {

@@ -135,10 +135,8 @@ TEST_F(WitnessChange, NobodyDecidesAloneWhileOneIsReplaced) {
     step(shows_head());
     EXPECT_EQ(machine_->record().chain.head().decision.number, Epoch{2});
     EXPECT_EQ(count<AskWitness>(effects_), 0U);
-    ASSERT_TRUE(machine_->next_deadline());
-    step(DeadlinePassed{});
-    effects_.clear();
-    machine_->step(*machine_->next_deadline(), DeadlinePassed{}, effects_);
+    EXPECT_TRUE(machine_->bounded());
+    step(LeaseExpired{});
     EXPECT_EQ(machine_->phase(), Phase::Demoting);
 }
 

@@ -60,12 +60,26 @@ TEST(Monitor, APeerThatCannotHearUsCountsAsSilent) {
         monitor.evidence(now);
         EXPECT_EQ(monitor.check(now), Change::None);
     }
-    EXPECT_EQ(*monitor.next_deadline(), kStart + 1s);
+    monitor.deaf(true, now);
+    monitor.evidence(now);
     EXPECT_EQ(monitor.check(now), Change::Silent);
     EXPECT_EQ(monitor.check(now), Change::Overdue);
     EXPECT_EQ(monitor.evidence(now), Change::None);
     monitor.deaf(false, now + 1ms);
     EXPECT_EQ(monitor.evidence(now + 2ms), Change::Heard);
+}
+
+TEST(Monitor, WhatAPeerSaidLongAgoOfItsDeafnessIsNoWordAnyMore) {
+    Monitor monitor{Timing{}};
+    monitor.evidence(kStart);
+    monitor.deaf(true, kStart);
+    monitor.deaf(true, kStart + 900ms);
+    // Its heartbeats do not come any more, its mirror stream does.
+    Instant now = kStart + 900ms;
+    for (; now < kStart + 4s; now += 100ms) {
+        EXPECT_EQ(monitor.evidence(now), Change::None);
+        EXPECT_EQ(monitor.check(now), Change::None);
+    }
 }
 
 TEST(Monitor, OneWordOfDeafnessAfterAPauseIsNoSilence) {

@@ -140,7 +140,7 @@ TEST_F(Term, EveryMismatchHasItsReason) {
         change(changed);
         return reason(changed);
     };
-    EXPECT_EQ(with([](Hello& h) { h.protocol = 2; }), RefusalReason::Protocol);
+    EXPECT_EQ(with([](Hello& h) { h.protocol = kProtocol + 1; }), RefusalReason::Protocol);
     EXPECT_EQ(with([](Hello& h) { h.module = kOther; }), RefusalReason::Module);
     EXPECT_EQ(with([](Hello& h) { h.term = kOther; }), RefusalReason::Term);
     EXPECT_EQ(with([](Hello& h) { h.epoch = Epoch{4}; }), RefusalReason::OldEpoch);

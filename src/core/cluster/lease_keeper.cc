@@ -1,0 +1,23 @@
+#include "core/cluster/lease_keeper.h"
+
+#include <utility>
+
+namespace ha::cluster {
+
+bool LeaseKeeper::update(const Machine& machine, Lease& lease, bool durable, Instant now) {
+    const Phase phase = machine.phase();
+    const bool adopts = std::exchange(phase_, phase) == Phase::Opening;
+    const bool served = std::exchange(serving_, machine.serving());
+    const bool anew = serving_ && !served && !adopts;
+    if (machine.bounded()) {
+        if (lease.bounded() && !anew) return false;
+        lease.begin(now, demote_after_);
+        return true;
+    }
+    // What an earlier process left is not given up yet.
+    const bool held = phase == Phase::Opening || phase == Phase::Demoting;
+    if (!held && durable) lease.end();
+    return false;
+}
+
+}  // namespace ha::cluster

@@ -1,0 +1,28 @@
+#pragma once
+
+#include "base/lease.h"
+#include "core/cluster/machine.h"
+
+namespace ha::cluster {
+
+/// When the lease of a module begins and ends: what the machine says of it (Machine::bounded()),
+/// through the restarts of ha-clusterd. Call after each step, before any of its effects is carried
+/// out, and when the last Persist is durable: a lease begins before anything is held under it, and
+/// ends only when what makes it needless is durable.
+///
+/// A machine that goes on with what an earlier process served goes on under that one's lease, run
+/// out or not. All else that begins to serve begins a new one.
+class LeaseKeeper {
+  public:
+    explicit LeaseKeeper(Duration demote_after) : demote_after_(demote_after) {}
+
+    /// True: a lease began; whoever enforces it has to look. `durable`: no Persist waits.
+    bool update(const Machine& machine, Lease& lease, bool durable, Instant now);
+
+  private:
+    Duration demote_after_;
+    bool serving_ = false;
+    Phase phase_ = Phase::Stopped;
+};
+
+}  // namespace ha::cluster
