@@ -367,10 +367,12 @@ bool Machine::learn(const Report& report) {
     if (record_.chain.empty()) record_.witness = report.witness;
     record_.chain = merged(record_.chain, report.chain);
     record_.proposed = false;
+    const bool asked = record_.exchange && record_.exchange->decision.id == head().id;
     // Ours was agreed to, or has lost, or an operator overruled it: then nobody asks for it again.
     record_.exchange.reset();
     if (!was_member || !in_sync_self()) record_.outdated = true;
-    if (record_.outdated) record_.power_lost = false;  // nothing here will be trusted any more
+    if (asked && in_sync_self()) record_.outdated = false;  // it was, if an operator forced this
+    if (record_.outdated) record_.power_lost = false;       // nothing here will be trusted any more
     record_.ceding.reset();
     record_.stopped_together = Id128{};
     persist();

@@ -147,6 +147,34 @@ TEST(Machine, AStopWhoseWorkersNeverComeEnds) {
     EXPECT_EQ(machine.phase(), Phase::Stopped);
 }
 
+/// The witness took an operator's word while this node was stopped, and the other node, which heard
+/// of it first, is the one that says so.
+TEST(Machine, AForcedDecisionThatThePeerReportsIsStillOurs) {
+    Record record;
+    record.module_id = {1, 1};
+    record.outdated = true;
+    record.chain.append(entry(1, InSync::only(Node::First), true));
+    Decision forced;
+    forced.number = Epoch{2};
+    forced.id = {2, 2};
+    forced.parent = record.chain.head().decision.id;
+    forced.primary = Node::Second;
+    forced.in_sync = InSync::only(Node::Second);
+    forced.cause = Cause::Forced;
+    record.exchange = Exchange{forced.parent, forced};
+    Machine machine(settings_of(Node::Second), record, Id128{9, 9}, Id128{1, 2});
+    std::vector<Effect> effects;
+    machine.begin(Instant{}, effects);
+    Report peer;
+    peer.module_id = record.module_id;
+    peer.chain = record.chain;
+    peer.chain.append({forced});
+    peer.outdated = true;
+    machine.step(Instant{}, PeerReported{peer}, effects);
+    EXPECT_EQ(machine.record().chain.head().decision.id, forced.id);
+    EXPECT_FALSE(machine.record().outdated);
+}
+
 /// R12 for an operator's word, too: what the lost primary sent must not be applied after it.
 TEST(Machine, AForcedStartSealsAndFlushesFirst) {
     Record record;
