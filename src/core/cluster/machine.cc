@@ -393,6 +393,9 @@ bool Machine::consent(const Report& report) {
     const bool by_register = by_witness() && !both_pending();
     if (by_register && decision.primary != head().primary) return false;
     bool keeps_us = decision.in_sync.has(self());
+    // R7: what it lost may be here; the two have met, and this node leads.
+    const bool holds_it_all = in_sync_self() && !record_.outdated && !record_.power_lost;
+    if (!keeps_us && report.power_lost && holds_it_all) return false;
     if (keeps_us) {
         bool identical = record_.stopped_together == head().id && !record_.outdated &&
                          !record_.power_lost && marker_valid_ && phase_ == Phase::Waiting;

@@ -89,7 +89,13 @@ void Machine::evaluate() {
         return promote(head().in_sync.has(peer()), mint_id());
     }
     if (record_.exchange && !both_pending()) {  // the stricter of both outcomes (R6)
-        if (!record_.chain.empty() && may_agree()) proposal_ = record_.exchange->decision;
+        // R7: a loss that was accepted because the other node was not seen is no agreement.
+        const bool met = record_.power_lost && contact_ && peer_report_;
+        if (met && !record_.chain.empty() && !may_lead(*peer_report_)) {
+            proposal_.reset();
+        } else if (!record_.chain.empty() && may_agree()) {
+            proposal_ = record_.exchange->decision;
+        }
         return wait_for_witness();
     }
     if (record_.chain.empty()) {

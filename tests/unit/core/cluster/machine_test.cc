@@ -330,5 +330,55 @@ TEST_F(WithWitness, AnOpenExchangeSurvivesARestartAndConsentsToNothing) {
     EXPECT_EQ(asked()->decision, wanted->decision);
 }
 
+/// R7: what the sender lost may be here, and the two have met: this node leads.
+TEST_F(WithWitness, NobodyAgreesToLeaveForANodeThatLostPower) {
+    Report peer;
+    peer.module_id = {1, 1};
+    peer.chain = record_.chain;
+    peer.witness = peer.witness_configured = settings_.witness;
+    peer.activity = Activity::Waiting;
+    peer.data_ok = true;
+    peer.power_lost = true;
+    peer.proposal = entry(3, InSync::only(Node::First), false).decision;
+    step(PeerReported{peer});
+    EXPECT_FALSE(machine_->record().outdated);
+    EXPECT_EQ(machine_->record().chain.head().decision.number, Epoch{2});
+}
+
+TEST_F(WithWitness, ALossThatWasAcceptedIsNotProposed) {
+    settings_ = settings_of(Node::First);
+    settings_.witness = record_.witness;
+    record_.open_boot = {3, 3};
+    machine_.emplace(settings_, record_, Id128{9, 9}, Id128{1, 2});
+    machine_->begin(Instant{}, effects_);
+    machine_->workers_ready(Instant{}, effects_);
+    MirrorOpened opened;
+    opened.marker_valid = true;
+    for (const Event& event : std::initializer_list<Event>{opened, AddressesDropped{}, UnitsGone{},
+                                                           HeldFailed{}, shows(record_.chain)}) {
+        step(event);
+    }
+    effects_.clear();
+    const Instant boot_wait = *machine_->next_deadline();
+    machine_->step(boot_wait, DeadlinePassed{}, effects_);
+    const auto* flush = std::get_if<MakeDurable>(&effects_.at(0));
+    ASSERT_NE(flush, nullptr);
+    step(MadeDurable{flush->token});
+    ASSERT_TRUE(asked()) << "the other node was not seen, and the witness answers";
+
+    Report peer;
+    peer.module_id = {1, 1};
+    peer.chain = record_.chain;
+    peer.witness = peer.witness_configured = settings_.witness;
+    peer.activity = Activity::Following;
+    peer.data_ok = true;
+    step(PeerReported{peer});
+    for (const Effect& effect : effects_) {
+        const auto* sent = std::get_if<SendReport>(&effect);
+        EXPECT_TRUE(sent == nullptr || !sent->report.proposal);
+    }
+    EXPECT_TRUE(machine_->record().exchange) << "it may still arrive (R6)";
+}
+
 }  // namespace
 }  // namespace ha::cluster
