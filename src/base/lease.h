@@ -35,7 +35,8 @@ class Lease {
     }
 
     /// A new one, bounded, as if something sent `now` were confirmed: the decision it is held under
-    /// was agreed to by the other node just now.
+    /// was agreed to by the other node just now. Instant{}: it was not, and only what was confirmed
+    /// counts.
     void begin(Instant now, Duration bound) {
         bounded_ = 0;
         confirm(By::Heartbeat, now);

@@ -11,7 +11,8 @@ namespace ha::cluster {
 /// ends only when what makes it needless is durable.
 ///
 /// A machine that goes on with what an earlier process served goes on under that one's lease, run
-/// out or not. All else that begins to serve begins a new one.
+/// out or not; if that had ended already, by what was confirmed so far. All else that begins to
+/// serve begins a new one.
 class LeaseKeeper {
   public:
     explicit LeaseKeeper(Duration demote_after) : demote_after_(demote_after) {}

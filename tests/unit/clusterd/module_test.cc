@@ -165,9 +165,10 @@ TEST_F(ModuleTest, ARestartOfClusterdLeavesAddressesAndUnitsAlone) {
 
 TEST_F(ModuleTest, WhatTwoMayHoldIsHeldUnderALeaseThatWorkersEnforce) {
     join();
-    reopen_serving();
     auto page = io::LeasePage::open("db", directory_ + "/lease");
     ASSERT_TRUE(page);
+    (*page)->lease().confirm(Lease::By::Heartbeat, io::boot_now());
+    reopen_serving();
     EXPECT_TRUE((*page)->lease().bounded());
     EXPECT_GE(count<api::LookAtLease>(), 1);
     EXPECT_EQ(count<api::KillUnits>(), 0);
@@ -182,8 +183,11 @@ TEST_F(ModuleTest, ALeaseThatRunsOutEndsWhatItAllowed) {
     record_.witness = {3, 3};
     cluster_.witness.emplace();
     cluster_.witness->store = {3, 3};
-    reopen_serving();
     const auto held = io::boot_now();
+    auto page = io::LeasePage::open("db", directory_ + "/lease");
+    ASSERT_TRUE(page);
+    (*page)->lease().confirm(Lease::By::Heartbeat, held);
+    reopen_serving();
     module_->confirmed(held);
     run_until([&] { return count<api::KillUnits>() > 0; });
     EXPECT_GE(io::boot_now(), held + config_.timing.demote_after);
