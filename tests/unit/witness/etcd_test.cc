@@ -32,7 +32,7 @@ class Etcd : public testing::Test {
   protected:
     io::Loop loop_;
 
-    void turn_until(const std::function<bool()>& done, Duration limit = 30s) {
+    void turn_until(const std::function<bool()>& done, Duration limit = 60s) {
         const Instant end = io::boot_now() + limit;
         while (!done() && io::boot_now() < end) ASSERT_GE(sd_event_run(loop_.raw(), 1000), 0);
         ASSERT_TRUE(done());
@@ -183,11 +183,16 @@ TEST_F(Etcd, WithoutAQuorumNothingIsWonUntilItIsBack) {
     etcd.kill(0);
     etcd.kill(1);
     const auto second = value();
-    EXPECT_EQ(exchange(*node, first.id, second, 2s).outcome, RegisterOutcome::Uncertain);
-    // Or Unreachable: without a quorum there are no tokens, either.
-    EXPECT_NE(ask(*node, {"m", {}, std::nullopt}, 2s).outcome, RegisterOutcome::Shown);
+    // Unreachable where the member that is left had not heard of the token yet: without a quorum
+    // there are no others. Uncertain where it took the request.
+    const auto nobody_says = [](const RegisterAnswer& answer) {
+        return answer.outcome == RegisterOutcome::Uncertain ||
+               answer.refusal == RegisterRefusal::Unreachable;
+    };
+    EXPECT_PRED1(nobody_says, exchange(*node, first.id, second, 2s));
+    EXPECT_PRED1(nobody_says, ask(*node, {"m", {}, std::nullopt}, 2s));
     etcd.start(0);
-    EXPECT_EQ(exchange(*node, first.id, second, 20s).outcome, RegisterOutcome::Won);
+    EXPECT_EQ(exchange(*node, first.id, second, 50s).outcome, RegisterOutcome::Won);
 }
 
 TEST_F(Etcd, AnEndpointThatIsDownOrFrozenIsPassedOver) {
