@@ -91,6 +91,12 @@ inline constexpr MessageId kUnitFailed{"066c731f064849b48f60ac1dc91cbe88"};
 inline constexpr MessageId kRestartBudgetSpent{"d54fdec2524c4ac7bbff59bd5f44c078"};
 /// An operator has the application of a module restarted.
 inline constexpr MessageId kRestartOrdered{"b6d0d1c2f8a94e63a1f4c3b75f0e2d97"};
+/// Automatic failover of a module was switched on or off.
+inline constexpr MessageId kFailoverSwitched{"5a0e3c9d77c14b0fa1d2e46c83b95f10"};
+/// The preferred node of a module is ready again; a swap follows.
+inline constexpr MessageId kPreferredReady{"e27b8f41c6d54d3c9b60a1f57d2c8e04"};
+/// An operator said whether a module starts at boot.
+inline constexpr MessageId kAtBootSwitched{"93d1c7a85e0f4c62b4a9f0d86e317b25"};
 /// A worker daemon lost its connection to ha-clusterd.
 inline constexpr MessageId kWorkerGone{"50002791c1a946d1b48539e480ffefd8"};
 /// A worker daemon's connection was refused or broke the protocol.
@@ -152,6 +158,9 @@ inline constexpr std::array kAll{kDaemonStarted,
                                  kUnitFailed,
                                  kRestartBudgetSpent,
                                  kRestartOrdered,
+                                 kFailoverSwitched,
+                                 kPreferredReady,
+                                 kAtBootSwitched,
                                  kWorkerGone,
                                  kWorkerRefused,
                                  kWitnessChanged,

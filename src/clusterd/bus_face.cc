@@ -144,6 +144,20 @@ struct BusFaceVtable {
                      });
     }
 
+    static int set_failover(sd_bus_message* call, void* object, sd_bus_error* error) noexcept {
+        return order(call, object, error, true,
+                     [](Commands& commands, const std::string& module, bool automatic, Done done) {
+                         commands.set_failover(module, automatic, std::move(done));
+                     });
+    }
+
+    static int set_at_boot(sd_bus_message* call, void* object, sd_bus_error* error) noexcept {
+        return order(call, object, error, true,
+                     [](Commands& commands, const std::string& module, bool starts, Done done) {
+                         commands.set_at_boot(module, starts, std::move(done));
+                     });
+    }
+
     static int swap_to(sd_bus_message* call, void* target, sd_bus_error* error) noexcept {
         const auto* object = static_cast<BusObject*>(target);
         BusFace* face = object->face;
@@ -226,6 +240,10 @@ const std::array kModuleVtable{
                                           BusFaceVtable::swap_to, kOwnCheck),
     sd_bus_vtable SD_BUS_METHOD_WITH_ARGS("Restart", SD_BUS_NO_ARGS, SD_BUS_NO_RESULT,
                                           BusFaceVtable::restart, kOwnCheck),
+    sd_bus_vtable SD_BUS_METHOD_WITH_ARGS("SetFailover", SD_BUS_ARGS("b", automatic),
+                                          SD_BUS_NO_RESULT, BusFaceVtable::set_failover, kOwnCheck),
+    sd_bus_vtable SD_BUS_METHOD_WITH_ARGS("SetAtBoot", SD_BUS_ARGS("b", starts), SD_BUS_NO_RESULT,
+                                          BusFaceVtable::set_at_boot, kOwnCheck),
     sd_bus_vtable SD_BUS_PROPERTY("State", "s", BusFaceVtable::get, 0, kEmits),
     sd_bus_vtable SD_BUS_PROPERTY("Readiness", "s", BusFaceVtable::get, 0, kEmits),
     sd_bus_vtable SD_BUS_PROPERTY("ReasonCode", "s", BusFaceVtable::get, 0, kEmits),
@@ -238,6 +256,9 @@ const std::array kModuleVtable{
     sd_bus_vtable SD_BUS_PROPERTY("Primary", "s", BusFaceVtable::get, 0, kEmits),
     sd_bus_vtable SD_BUS_PROPERTY("InSync", "as", BusFaceVtable::get, 0, kEmits),
     sd_bus_vtable SD_BUS_PROPERTY("Policy", "s", BusFaceVtable::get, 0, kEmits),
+    sd_bus_vtable SD_BUS_PROPERTY("AutomaticFailover", "b", BusFaceVtable::get, 0, kEmits),
+    sd_bus_vtable SD_BUS_PROPERTY("Preferred", "s", BusFaceVtable::get, 0, kEmits),
+    sd_bus_vtable SD_BUS_PROPERTY("AtBoot", "s", BusFaceVtable::get, 0, kEmits),
     sd_bus_vtable SD_BUS_PROPERTY("Mode", "s", BusFaceVtable::get, 0, kEmits),
     sd_bus_vtable SD_BUS_PROPERTY("VirtualIPs", "as", BusFaceVtable::get, 0, kEmits),
     sd_bus_vtable SD_BUS_PROPERTY("Units", "as", BusFaceVtable::get, 0, kEmits),

@@ -68,6 +68,9 @@ BusObject module_object(const ModuleView& module, std::size_t self, BusFace* fac
                   return members;
               }()},
              {"Policy", module.policy},
+             {"AutomaticFailover", module.automatic_failover},
+             {"Preferred", to_utf8(module.preferred)},
+             {"AtBoot", here.at_boot},
              {"Mode", module.mode},
              {"VirtualIPs", to_utf8_list(module.virtual_ips)},
              {"Units", to_utf8_list(module.units)},

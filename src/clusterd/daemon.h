@@ -43,6 +43,8 @@ class Daemon final : public Commands {
     void stop(const std::string& module, bool all, Done done) override;
     void swap(const std::string& module, const std::string& to, Done done) override;
     void restart(const std::string& module, Done done) override;
+    void set_failover(const std::string& module, bool automatic, Done done) override;
+    void set_at_boot(const std::string& module, bool starts, Done done) override;
     void apply(const std::string& yaml, const std::string& file_name, bool dry_run,
                bool without_peer, Done done) override;
     void set_witness(std::optional<config::WitnessConfig> witness, Done done) override;

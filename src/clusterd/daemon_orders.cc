@@ -1,4 +1,5 @@
-// An operator's orders that the primary carries out, on whichever node they are given.
+// An operator's orders: those that the primary carries out, on whichever node they are given, and
+// what he sets for good.
 
 #include "clusterd/daemon.h"
 #include "io/clock.h"
@@ -52,6 +53,16 @@ void Daemon::restart(const std::string& name, Done done) {
         return give_on(ControlRequest::Verb::Restart, name, "", std::move(done));
     }
     module->command(cluster::RestartRequested{}, std::move(done));
+}
+
+void Daemon::set_failover(const std::string& name, bool automatic, Done done) {
+    Module* module = find(name, done);
+    if (module != nullptr) module->command(cluster::FailoverRequested{automatic}, std::move(done));
+}
+
+void Daemon::set_at_boot(const std::string& name, bool starts, Done done) {
+    Module* module = find(name, done);
+    if (module != nullptr) module->command(cluster::AtBootRequested{starts}, std::move(done));
 }
 
 void Daemon::give_on(ControlRequest::Verb verb, const std::string& name, const std::string& text,

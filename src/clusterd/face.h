@@ -27,6 +27,7 @@ struct NodeView {
     std::uint64_t epoch = 0;
     bool in_sync = false;       // member of S of the newest decision that node knows
     bool ever_in_sync = false;  // of any; false: what it holds is not a copy of the module's data
+    std::string at_boot = "as-before";  // always, never
 };
 
 struct ResyncView {
@@ -45,6 +46,10 @@ struct ModuleView {
     std::string policy_text;        // what that means, one sentence
     std::string mode;               // strict
     std::string witness;            // what it does for this module; empty: there is none
+    bool automatic_failover = true;
+    bool failover_recorded = true;  // what that says, on both nodes
+    std::string preferred;          // a node; empty: none
+    std::string preferred_text;     // why it does not serve though the other node does, and could
     std::vector<std::string> virtual_ips;
     std::vector<std::string> units;
     std::vector<std::string> paths;
@@ -96,6 +101,11 @@ class Commands {
     virtual void swap(const std::string& module, const std::string& to, Done done) = 0;
     /// The application, on the node that serves. Given to either node.
     virtual void restart(const std::string& module, Done done) = 0;
+    /// Whether a node takes over without a person, on both nodes and for good. Shown by
+    /// failover_recorded when that is so.
+    virtual void set_failover(const std::string& module, bool automatic, Done done) = 0;
+    /// Whether the module starts when this node boots.
+    virtual void set_at_boot(const std::string& module, bool starts, Done done) = 0;
     /// Validates on both nodes; installs on both or on neither unless `dry_run`. Result: the plan
     /// and what was done, as text lines. `without_peer`: on this node alone. Error text: the exact
     /// configuration errors.

@@ -32,6 +32,11 @@ cluster::Settings settings(const config::ModuleConfig& module, const config::Clu
     result.policy =
         module.policy == config::Policy::Safe ? cluster::Policy::Safe : cluster::Policy::Available;
     result.automatic_failover = module.failover.automatic;
+    for (Node node : {Node::First, Node::Second}) {
+        if (module.failover.preferred == result.names[static_cast<std::size_t>(node)]) {
+            result.preferred = node;
+        }
+    }
     result.restart_budget = module.failover.restarts.count;
     if (cluster.witness) result.witness = cluster.witness->store;
     result.rules = config::rules_digest(module);
@@ -592,6 +597,7 @@ ModuleView Module::view() const {
     here.readiness = cluster::name(status.readiness);
     here.reason_code = status.reason.code;
     here.reason = status.reason.text;
+    here.at_boot = name_of(record.at_boot);
     fill_membership(here, record.chain, record.outdated, self_);
     fill_peer(shown.nodes[theirs], peer_report_, monitor_.silent(), cluster::other(self_));
     for (const NodeView& node : shown.nodes) {
@@ -602,6 +608,10 @@ ModuleView Module::view() const {
     const bool decides = !record.witness.none();
     shown.policy_text = policy_text(config_, decides);
     shown.witness = witness_view();
+    shown.automatic_failover = machine_.automatic();
+    shown.failover_recorded = machine_.failover_recorded();
+    shown.preferred = config_.failover.preferred;
+    shown.preferred_text = preference_text(machine_.preference(), config_);
     shown.mode = "strict";
     shown.virtual_ips = config_.virtual_ips;
     shown.units = config_.units;

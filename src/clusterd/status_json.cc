@@ -15,7 +15,8 @@ Json node_json(const NodeView& node) {
             {"reason", {{"code", node.reason_code}, {"text", node.reason}}},
             {"epoch", node.epoch},
             {"in_sync", node.in_sync},
-            {"ever_in_sync", node.ever_in_sync}};
+            {"ever_in_sync", node.ever_in_sync},
+            {"at_boot", node.at_boot}};
 }
 
 Json resync_json(const ResyncView& resync) {
@@ -32,6 +33,10 @@ Json module_json(const ModuleView& module) {
                  {"policy", module.policy},
                  {"policy_text", module.policy_text},
                  {"witness", module.witness},
+                 {"automatic_failover", module.automatic_failover},
+                 {"failover_recorded", module.failover_recorded},
+                 {"preferred", module.preferred},
+                 {"preferred_text", module.preferred_text},
                  {"mode", module.mode},
                  {"virtual_ips", module.virtual_ips},
                  {"units", module.units},

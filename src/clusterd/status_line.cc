@@ -28,7 +28,8 @@ std::string status_line(const ClusterView& view) {
     std::string line;
     for (const auto& module : view.modules) {
         line += (line.empty() ? "" : "; ") + module.module + ": " +
-                words(module, module.nodes[self], module.nodes[1 - self]);
+                words(module, module.nodes[self], module.nodes[1 - self]) +
+                (module.automatic_failover ? "" : ", failover OFF");
     }
     if (line.empty()) line = "No module yet";
     return line + (view.control_connected ? "; " : "; NOT ") + "connected to " + peer;

@@ -183,13 +183,16 @@ std::string error_name(const std::string& code) {
 
 api::MessageId message_id(const std::string& code) {
     namespace m = api::message;
-    static const std::array<std::pair<const char*, api::MessageId>, 20> kIds{{
+    static const std::array<std::pair<const char*, api::MessageId>, 23> kIds{{
         {"decision", m::kDecisionRecorded},
         {"birth", m::kDecisionRecorded},
         {"consented", m::kDecisionRecorded},
         {"joined", m::kResyncDone},
         {"restarting", m::kUnitFailed},
         {"restart", m::kRestartOrdered},
+        {"failover", m::kFailoverSwitched},
+        {"preferred", m::kPreferredReady},
+        {"at-boot", m::kAtBootSwitched},
         {"handing-over", m::kRestartBudgetSpent},
         {"peer-copy-failed", m::kCopyFailed},
         {"mirror-lost", m::kCopyFailed},
@@ -213,6 +216,42 @@ api::MessageId message_id(const std::string& code) {
 
 std::string name_of(const cluster::Status& status) {
     return std::string(cluster::name(status.state)) + " (" + cluster::name(status.readiness) + ")";
+}
+
+const char* name_of(cluster::AtBoot at_boot) {
+    switch (at_boot) {
+        case cluster::AtBoot::AsBefore:
+            return "as-before";
+        case cluster::AtBoot::Never:
+            return "never";
+        case cluster::AtBoot::Always:
+            return "always";
+    }
+    return "";
+}
+
+std::string preference_text(cluster::Preference preference, const config::ModuleConfig& module) {
+    const auto& node = module.failover.preferred;
+    switch (preference) {
+        case cluster::Preference::None:
+        case cluster::Preference::Honoured:
+            return "";
+        case cluster::Preference::Differs:
+            return node + "; not followed, for the other node's file names another: apply one file";
+        case cluster::Preference::FailoverOff:
+            return node + "; not while automatic failover is off";
+        case cluster::Preference::SwappedAway:
+            return node + "; an operator swapped away from it, and back is: hamirrorctl swap " +
+                   module.name + " --to " + node;
+        case cluster::Preference::RestartsSpent:
+            return node +
+                   "; not while the automatic restarts are spent there; there: hamirrorctl "
+                   "stop " +
+                   module.name + " && hamirrorctl start " + module.name;
+        case cluster::Preference::Awaited:
+            return node + "; the roles are exchanged once both nodes have been in sync for a while";
+    }
+    return "";
 }
 
 std::string policy_text(const config::ModuleConfig& module, bool witness_decides) {
@@ -253,6 +292,7 @@ void fill_peer(NodeView& view, const std::optional<cluster::Report>& report, boo
     view.state = "unknown";
     view.readiness = "unknown";
     if (!report) return;
+    view.at_boot = name_of(report->at_boot);
     if (view.seen) {
         view.state = report->state;
         view.readiness = report->readiness;

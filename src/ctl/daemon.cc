@@ -130,6 +130,14 @@ Outcome<> Daemon::restart(const std::string& module) {
     return order(module, "Restart", "");
 }
 
+Outcome<> Daemon::set_failover(const std::string& module, bool automatic) {
+    return order(module, "SetFailover", "b", static_cast<int>(automatic));
+}
+
+Outcome<> Daemon::set_at_boot(const std::string& module, bool starts) {
+    return order(module, "SetAtBoot", "b", static_cast<int>(starts));
+}
+
 Outcome<std::string> Daemon::apply(const std::string& yaml, const std::string& file_name,
                                    bool dry_run, bool without_peer) {
     return text_of(call(api::bus::kClusterPath, api::bus::kCluster, "Apply", "ssbb", yaml.c_str(),

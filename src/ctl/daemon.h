@@ -35,6 +35,8 @@ class Daemon {
     /// `to`: the node that shall be primary; empty: whichever is not.
     Outcome<> swap(const std::string& module, const std::string& to);
     Outcome<> restart(const std::string& module);
+    Outcome<> set_failover(const std::string& module, bool automatic);
+    Outcome<> set_at_boot(const std::string& module, bool starts);
     /// The plan and what was done.
     Outcome<std::string> apply(const std::string& yaml, const std::string& file_name, bool dry_run,
                                bool without_peer);

@@ -68,6 +68,14 @@ void restart_words(CLI::App& app, Options& options) {
     waiting(app, options);
 }
 
+void module_words(CLI::App& app, Options& options) {
+    module(app, options);
+}
+
+void any_module_words(CLI::App& app, Options& options) {
+    module(app, options, false);
+}
+
 void apply_words(CLI::App& app, Options& options) {
     app.add_option("FILE", options.file, "The YAML file of a module, - for standard input")
         ->required();
@@ -172,6 +180,10 @@ constexpr std::array kVerbs{
          swap_words, run_swap},
     Verb{"restart", "Restart the application where it is served; the roles stay",
          "hamirrorctl restart postgresql --wait", restart_words, run_restart},
+    Verb{"enable", "Start a module when this node boots; changes nothing now",
+         "hamirrorctl enable postgresql", module_words, run_enable},
+    Verb{"disable", "Do not start a module when this node boots; changes nothing now",
+         "hamirrorctl disable postgresql", module_words, run_disable},
     Verb{"apply", "Check a configuration on both nodes and put it in force",
          "hamirrorctl apply postgresql.yaml --dry-run\nhamirrorctl apply postgresql.yaml",
          apply_words, run_apply},
@@ -209,6 +221,13 @@ constexpr std::array kWitnessVerbs{
     Verb{"remove", "The pair has no witness any more", "hamirrorctl witness remove", no_words,
          run_witness_remove}};
 
+constexpr std::array kFailoverVerbs{
+    Verb{"on", "A node takes over without a person", "hamirrorctl failover on postgresql",
+         any_module_words, run_failover_on},
+    Verb{"off", "Whoever is lost, nobody takes over until a person does",
+         "hamirrorctl failover off postgresql\nhamirrorctl failover off    # of all modules",
+         any_module_words, run_failover_off}};
+
 std::string footer(const Verb& verb) {
     std::string text = "Examples:\n";
     std::istringstream lines(verb.examples);
@@ -241,11 +260,13 @@ bool is_unknown(const char* word, const std::string& before, const Verbs& verbs,
 }
 
 bool is_mistyped(int argc, char** argv) {
-    if (argc > 1 && is_unknown(argv[1], "", kVerbs, {"cluster", "witness"})) return true;
+    if (argc > 1 && is_unknown(argv[1], "", kVerbs, {"cluster", "witness", "failover"}))
+        return true;
     if (argc < 3) return false;
     const std::string_view group = argv[1];
     return (group == "cluster" && is_unknown(argv[2], "cluster ", kClusterVerbs, {})) ||
-           (group == "witness" && is_unknown(argv[2], "witness ", kWitnessVerbs, {}));
+           (group == "witness" && is_unknown(argv[2], "witness ", kWitnessVerbs, {})) ||
+           (group == "failover" && is_unknown(argv[2], "failover ", kFailoverVerbs, {}));
 }
 
 int run(const Verb& verb, const Options& options) {
@@ -265,15 +286,19 @@ int parse_and_run(int argc, char** argv) {
     app.require_subcommand(1);
     app.footer(kExitCodes + std::string("\nhamirrorctl VERB --help; man hamirrorctl"));
     app.set_version_flag("--version", std::string("hamirrorctl ") + HAMIRROR_VERSION);
-    auto* cluster = app.add_subcommand("cluster", "Pair the two servers");
-    cluster->require_subcommand(1);
-    cluster->footer(kExitCodes);
-    auto* witness = app.add_subcommand("witness", "The third machine that keeps the registers");
-    witness->require_subcommand(1);
-    witness->footer(kExitCodes);
+    const auto group = [&app](const char* name, const char* summary) {
+        auto* made = app.add_subcommand(name, summary);
+        made->require_subcommand(1);
+        made->footer(kExitCodes);
+        return made;
+    };
+    auto* cluster = group("cluster", "Pair the two servers");
+    auto* witness = group("witness", "The third machine that keeps the registers");
+    auto* failover = group("failover", "Whether a node takes over without a person");
     add(app, kVerbs, options, chosen);
     add(*cluster, kClusterVerbs, options, chosen);
     add(*witness, kWitnessVerbs, options, chosen);
+    add(*failover, kFailoverVerbs, options, chosen);
     if (is_mistyped(argc, argv)) return static_cast<int>(Exit::Usage);
     try {
         app.parse(argc, argv);

@@ -74,10 +74,34 @@ std::string resync_line(const ModuleStatus& module, const ClusterStatus& status)
                               module.primary + ")");
 }
 
+/// What an operator set, where it is not as usual.
+std::string switches(const ModuleStatus& module) {
+    std::string text;
+    if (!module.automatic_failover) {
+        text += line("FAILOVER",
+                     "OFF: when the primary is lost nobody takes over until a person "
+                     "does. On again: hamirrorctl failover on " +
+                         module.module);
+    }
+    if (!module.failover_recorded) {
+        text += line("failover",
+                     "as this node has it; whether the other has recorded it is not known.");
+    }
+    for (const auto& node : module.nodes) {
+        if (node.at_boot != "never") continue;
+        text += line("boot", "not started when " + node.node +
+                                 " boots. To change that, there: "
+                                 "hamirrorctl enable " +
+                                 module.module);
+    }
+    if (!module.preferred_text.empty()) text += line("preferred", module.preferred_text);
+    return text;
+}
+
 std::string block(const ModuleStatus& module, const ClusterStatus& status) {
     std::string text = module.module + ": ";
     text += module.primary.empty() ? "served by no node" : "served by " + module.primary;
-    text += "\n" + line("safe", safety(module));
+    text += "\n" + line("safe", safety(module)) + switches(module);
     for (const auto& node : module.nodes) text += node_line(node, status.node);
     if (module.since_unix_ms > 0) {
         text += line("since", date(module.since_unix_ms) + " (state of " + status.node + ")");

@@ -21,6 +21,7 @@ NodeStatus node_status(const Json& json) {
     node.epoch = json.value("epoch", node.epoch);
     node.in_sync = json.value("in_sync", node.in_sync);
     node.ever_in_sync = json.value("ever_in_sync", node.ever_in_sync);
+    node.at_boot = json.value("at_boot", node.at_boot);
     return node;
 }
 
@@ -41,6 +42,10 @@ ModuleStatus module_status(const Json& json) {
     module.policy = json.value("policy", module.policy);
     module.policy_text = json.value("policy_text", module.policy_text);
     module.witness = json.value("witness", module.witness);
+    module.automatic_failover = json.value("automatic_failover", module.automatic_failover);
+    module.failover_recorded = json.value("failover_recorded", module.failover_recorded);
+    module.preferred = json.value("preferred", module.preferred);
+    module.preferred_text = json.value("preferred_text", module.preferred_text);
     module.mode = json.value("mode", module.mode);
     module.virtual_ips = json.value("virtual_ips", module.virtual_ips);
     module.units = json.value("units", module.units);

@@ -23,6 +23,7 @@ struct NodeStatus {
     std::uint64_t epoch = 0;
     bool in_sync = false;
     bool ever_in_sync = true;
+    std::string at_boot;
 
     [[nodiscard]] bool is(const char* wanted_state, const char* wanted_readiness) const {
         return state == wanted_state && readiness == wanted_readiness;
@@ -44,6 +45,10 @@ struct ModuleStatus {
     std::string policy;
     std::string policy_text;
     std::string witness;
+    bool automatic_failover = true;
+    bool failover_recorded = true;
+    std::string preferred;
+    std::string preferred_text;
     std::string mode;
     std::vector<std::string> virtual_ips;
     std::vector<std::string> units;

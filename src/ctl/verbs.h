@@ -44,6 +44,10 @@ Outcome<> run_start(const Options& options);
 Outcome<> run_stop(const Options& options);
 Outcome<> run_swap(const Options& options);
 Outcome<> run_restart(const Options& options);
+Outcome<> run_failover_on(const Options& options);
+Outcome<> run_failover_off(const Options& options);
+Outcome<> run_enable(const Options& options);
+Outcome<> run_disable(const Options& options);
 Outcome<> run_apply(const Options& options);
 Outcome<> run_events(const Options& options);
 /// Returns only if it failed.

@@ -58,6 +58,12 @@ struct EventDetail {
                                                      : "to B") +
                (event.before ? " from the peer" : "");
     }
+    std::string operator()(const FailoverRequested& event) const {
+        return event.automatic ? "on" : "off";
+    }
+    std::string operator()(const AtBootRequested& event) const {
+        return event.starts ? "yes" : "no";
+    }
     std::string operator()(const RestartRequested& event) const {
         return event.before ? "from the peer" : "";
     }

@@ -180,7 +180,7 @@ void command(World& world) {
     Host& host = world.host(any_node(world));
     if (world.scheduler.paused(host.owner())) return;
     ++world.totals.commands;
-    switch (world.random.below(12)) {
+    switch (world.random.below(15)) {
         case 0:
             return host.clusterd.deliver(StopRequested{});
         case 1:
@@ -196,6 +196,11 @@ void command(World& world) {
         case 6:
         case 7:
             return host.clusterd.restart();
+        case 8:
+            return host.clusterd.deliver(FailoverRequested{false});
+        case 9:
+        case 10:
+            return host.clusterd.deliver(FailoverRequested{true});
         default:
             return host.clusterd.swap(std::nullopt);
     }

@@ -29,9 +29,28 @@ void contained(const WriteSet& wanted, const WriteSet& copy, const char* invaria
 
 void Invariants::recorded(Host& host, const Record& record) {
     grows(host, record);
+    check(record.failover.number >= host.record.failover.number, "failover-word",
+          node_name(host.self) + " forgot an operator's word");
+    takes_over_alone(host, record);
     learn(host, record);
     if (host.record.outdated && !record.outdated) joined(host, record.chain.head().decision);
     world_.copies_changed = true;
+}
+
+/// Nobody does while it is known here that no one may.
+void Invariants::takes_over_alone(const Host& host, const Record& record) const {
+    if (record.chain.empty() || host.record.chain.empty()) return;
+    const ChainEntry& head = record.chain.head();
+    const bool fresh = head.decision.id != host.record.chain.head().decision.id;
+    const bool here = head.decision.primary == host.self &&
+                      head.decision.cause == Cause::Takeover &&
+                      head.confirmation == Confirmation::Alone;
+    const FailoverSwitch& word = record.failover;
+    const bool automatic = word.number != 0 && word.file == world_.weather.automatic_failover
+                               ? word.automatic
+                               : world_.weather.automatic_failover;
+    check(!fresh || !here || automatic, "failover-off",
+          node_name(host.self) + " takes over although failover is off");
 }
 
 /// From now on this node may lead: it answers for all that was promised.
@@ -131,6 +150,7 @@ void Invariants::reported(Host& host, const Report& report) {
     if (world_.ledger.trust_ids) return;
     bool durable = report.chain == host.record.chain && report.outdated == host.record.outdated &&
                    report.power_lost == host.record.power_lost &&
+                   report.failover == host.record.failover &&
                    (report.chain.empty() || report.witness == host.record.witness) &&
                    report.stopped_together == host.record.stopped_together &&
                    (report.chain.empty() || report.witness_configured == report.witness ||

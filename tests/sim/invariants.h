@@ -43,6 +43,7 @@ class Invariants {
     void serving_copy(const Host& host);
     void in_sync_copies(const Host& host);
     void grows(const Host& host, const cluster::Record& record) const;
+    void takes_over_alone(const Host& host, const cluster::Record& record) const;
     void learn(Host& host, const cluster::Record& record);
     void decided(const cluster::Decision& decision, std::size_t known);
     void sealed_before(const cluster::Decision& decision);

@@ -27,6 +27,7 @@ std::unique_ptr<World> make_pair(Decider decider, std::uint64_t seed) {
     Weather& weather = world->weather;
     weather.policy = decider == Decider::Safe ? Policy::Safe : Policy::Available;
     weather.automatic_failover = true;
+    weather.preferred.reset();
     weather.boot_wait = 5s;
     weather.datagram_loss = weather.slow_disk = weather.start_failures = 0;
     weather.latency = 2ms;

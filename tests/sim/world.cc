@@ -25,6 +25,7 @@ Weather::Weather(Random& random) {
     zone_time = random.between(2ms, 150ms);
     calm_between_faults = random.between(500ms, 6s);
     forces = random.chance(150);
+    if (random.chance(300)) preferred = random.chance(500) ? Node::First : Node::Second;
 }
 
 void Totals::add(const Totals& other) {
@@ -83,6 +84,9 @@ Settings World::settings(Node node) const {
     settings.policy = weather.policy;
     settings.witness = witness.configured(node);
     settings.automatic_failover = weather.automatic_failover;
+    settings.preferred = weather.preferred;
+    settings.preferred_after = 500ms;
+    settings.preferred_bound = 20s;
     settings.boot_wait = weather.boot_wait;
     settings.stop_hold = weather.stop_hold;
     return settings;
@@ -175,6 +179,9 @@ bool World::healthy_pair(Node primary) {
 bool World::converged() {
     for (Node node : kNodes) {
         if (host(node).record.witness != witness.configured(node)) return false;
+        const Machine* machine = host(node).clusterd.machine();
+        const bool goes_on = machine != nullptr && machine->preference() == Preference::Awaited;
+        if (goes_on || (machine != nullptr && !machine->failover_recorded())) return false;
     }
     return healthy_pair(Node::First) || healthy_pair(Node::Second);
 }
@@ -186,6 +193,9 @@ void World::help_out() {
         if (machine == nullptr) continue;
         if (machine->status().state == State::Stopped) {
             host(node).clusterd.deliver(StartRequested{});
+        }
+        if (machine->status().reason.code == "failover-off") {
+            host(node).clusterd.deliver(StartRequested{true});
         }
     }
     const Chain& first = host(Node::First).record.chain;

@@ -23,6 +23,7 @@ struct Weather {
 
     cluster::Policy policy = cluster::Policy::Available;
     bool automatic_failover = true;
+    std::optional<cluster::Node> preferred;
     Duration boot_wait{};
     Duration stop_hold{};
     std::uint64_t datagram_loss = 0;

@@ -30,6 +30,12 @@ void put(ByteWriter& out, const std::optional<Exchange>& exchange) {
     put(out, exchange->decision);
 }
 
+void put(ByteWriter& out, const FailoverSwitch& word) {
+    out.u64(word.number);
+    out.u8(word.automatic ? 1 : 0);
+    out.u8(word.file ? 1 : 0);
+}
+
 void put(ByteWriter& out, const Chain& chain) {
     out.u32(static_cast<std::uint32_t>(chain.entries().size()));
     for (const ChainEntry& entry : chain.entries()) {
@@ -74,6 +80,20 @@ class Checked {
         exchange.expected = in_.id();
         exchange.decision = decision();
         return exchange;
+    }
+
+    std::optional<Node> maybe_node() {
+        const std::uint8_t value = bounded(2);
+        if (value == 0) return std::nullopt;
+        return value == 1 ? Node::First : Node::Second;
+    }
+
+    FailoverSwitch failover() {
+        FailoverSwitch word;
+        word.number = in_.u64();
+        word.automatic = flag();
+        word.file = flag();
+        return word;
     }
 
     Chain chain() {
@@ -133,6 +153,9 @@ std::vector<std::byte> encode(const Record& record) {
     out.id(record.open_boot);
     out.u8(record.power_lost ? 1 : 0);
     out.u32(record.restarts);
+    put(out, record.failover);
+    out.u8(static_cast<std::uint8_t>(record.at_boot));
+    out.id(record.last_boot);
     return bytes;
 }
 
@@ -159,6 +182,11 @@ Result<Record> decode_record(std::span<const std::byte> bytes) {
     record.open_boot = in.raw().id();
     record.power_lost = in.flag();
     record.restarts = in.raw().u32();
+    if (version >= 4) {
+        record.failover = in.failover();
+        record.at_boot = in.choice(AtBoot::Always);
+        record.last_boot = in.raw().id();
+    }
     if (!in.done()) return fail("the module's record is damaged: " + in.problem());
     return record;
 }
@@ -184,6 +212,9 @@ std::vector<std::byte> encode(const Report& report) {
     out.id(report.stopping_together);
     out.u8(report.keeps_copy ? 1 : 0);
     out.u8(report.restarts_spent ? 1 : 0);
+    put(out, report.failover);
+    out.u8(!report.preferred ? 0 : report.preferred == Node::First ? 1 : 2);
+    out.u8(static_cast<std::uint8_t>(report.at_boot));
     out.u64(report.rules);
     out.id(report.witness);
     out.id(report.witness_configured);
@@ -221,6 +252,9 @@ Result<Report> decode_report(std::span<const std::byte> bytes) {
     report.stopping_together = in.raw().id();
     report.keeps_copy = in.flag();
     report.restarts_spent = in.flag();
+    report.failover = in.failover();
+    report.preferred = in.maybe_node();
+    report.at_boot = in.choice(AtBoot::Always);
     report.rules = in.raw().u64();
     report.witness = in.raw().id();
     report.witness_configured = in.raw().id();

@@ -13,8 +13,8 @@
 
 namespace ha::cluster {
 
-inline constexpr std::uint16_t kRecordVersion = 3;
-inline constexpr std::uint16_t kReportVersion = 4;
+inline constexpr std::uint16_t kRecordVersion = 4;
+inline constexpr std::uint16_t kReportVersion = 5;
 
 std::vector<std::byte> encode(const Record& record);
 std::vector<std::byte> encode(const Report& report);

@@ -32,6 +32,15 @@ struct RestartRequested {
     std::optional<Instant> before = std::nullopt;
 };
 
+/// Automatic failover, on both nodes and for good.
+struct FailoverRequested {
+    bool automatic = true;
+};
+/// Whether the module starts when this node boots.
+struct AtBootRequested {
+    bool starts = true;
+};
+
 /// A report arrived, which is also evidence that the peer lives.
 struct PeerReported {
     Report report;
@@ -124,7 +133,8 @@ using Event =
                  AcknowledgementsStalled, PeerCopyFailed, JoinReady, ToldIn, Sealed, MadeDurable,
                  Drained, FirstModification, HeldFailed, MirrorClosed, AddressesHeld,
                  AddressesDropped, UnitsStarted, UnitsStopped, UnitsGone, UnitFailed, PeerAhead,
-                 RegisterShown, WitnessLost, WitnessConfigured, RestartRequested, LeaseExpired>;
+                 RegisterShown, WitnessLost, WitnessConfigured, RestartRequested, LeaseExpired,
+                 FailoverRequested, AtBootRequested>;
 
 const char* name(const Event& event);
 

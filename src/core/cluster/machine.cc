@@ -29,6 +29,8 @@ void Machine::begin(Instant now, std::vector<Effect>& effects) {
         record_.open_boot = Id128{};
         persist();
     }
+    note_boot();
+    note_file();
     witness_mark_ = mint_id();
     open_rules();
     if (record_.wanted) {
@@ -77,6 +79,8 @@ void Machine::step(Instant now, const Event& event, std::vector<Effect>& effects
     change_rules();
     bring_up();
     open_rules();
+    note_failover();
+    consider_preferred();
     report_if_changed();
     effects_ = nullptr;
 }
@@ -171,7 +175,7 @@ void Machine::open(const Event& event) {
 
 void Machine::open_now() {
     record_.wanted = true;
-    record_.open_boot = boot_;
+    record_.open_boot = record_.last_boot = boot_;
     persist();
     goal_ = Goal::None;
     stops_together_ = false;
@@ -552,9 +556,12 @@ bool Machine::bounded() const {
 }
 
 std::optional<Instant> Machine::next_deadline() const {
+    std::optional<Instant> next = deadline_;
+    const auto also = [&next](const Instant& due) { next = next ? std::min(*next, due) : due; };
+    if (prefer_due_) also(*prefer_due_);
     const bool proposed = !by_witness() && shrink_ == Shrink::Proposed;
-    if (!proposed || phase_ == Phase::Ceding) return deadline_;
-    return deadline_ ? std::min(*deadline_, proposal_due_) : proposal_due_;
+    if (proposed && phase_ != Phase::Ceding) also(proposal_due_);
+    return next;
 }
 
 bool Machine::overtaken(Epoch newest, const Id128& id) const {
@@ -621,6 +628,9 @@ Report Machine::make_report() const {
     if (phase_ == Phase::Together) report.stopping_together = head().id;
     report.keeps_copy = keeps_copy_;
     report.restarts_spent = record_.restarts >= settings_.restart_budget;
+    report.failover = record_.failover;
+    report.preferred = settings_.preferred;
+    report.at_boot = record_.at_boot;
     report.rules = settings_.rules;
     report.witness = witness();
     report.witness_configured = settings_.witness;

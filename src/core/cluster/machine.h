@@ -23,6 +23,20 @@ namespace ha::cluster {
 
 enum class Policy : std::uint8_t { Available, Safe };
 
+/// What holds the role where it is although another node is preferred. None: none is preferred.
+/// Honoured: nothing is to be done here. Differs: the other node prefers another. SwappedAway: by
+/// an operator; it stays until he swaps back or this node is lost. RestartsSpent: of the preferred
+/// node. Awaited: it goes there once the pair has been redundant for long enough.
+enum class Preference : std::uint8_t {
+    None,
+    Honoured,
+    Differs,
+    FailoverOff,
+    SwappedAway,
+    RestartsSpent,
+    Awaited
+};
+
 enum class State : std::uint8_t { Stopped, Waiting, Alone, Primary, Secondary };
 enum class Readiness : std::uint8_t { Transient, Ready, Blocked };
 const char* name(State state);
@@ -50,7 +64,13 @@ struct Settings {
     /// (machine_register.cc); the policy is for pairs without. How it comes into force:
     /// machine_rules.cc.
     Id128 witness;
-    bool automatic_failover = true;
+    bool automatic_failover = true;  // failover.automatic; FailoverSwitch may say otherwise
+    std::optional<Node> preferred;
+    /// The pair is redundant for so long before the role goes to the preferred node: the first
+    /// time, and eight times longer with each time this node had to stand in again within an hour,
+    /// at most the bound.
+    Duration preferred_after = 10s;
+    Duration preferred_bound = 1h;
     std::uint32_t restart_budget = 3;
     std::uint64_t rules = 0;  // Report::rules of this node
     Duration boot_wait = 30s;
@@ -117,6 +137,12 @@ class Machine {
     /// it is sent there with a time (SwapRequested::before), and nothing of it stays here.
     [[nodiscard]] bool gives_swap_on(const SwapRequested& swap) const;
     [[nodiscard]] bool gives_restart_on() const { return is_primary(peer()); }
+
+    /// Whether this node may take over without a person.
+    [[nodiscard]] bool automatic() const;
+    /// What it says of that is durable on the other node, too, or needs not be.
+    [[nodiscard]] bool failover_recorded() const;
+    [[nodiscard]] Preference preference() const;
 
     /// The two nodes' cluster.yaml name another witness each, as far as this one knows.
     [[nodiscard]] bool witness_differs() const;
@@ -259,6 +285,19 @@ class Machine {
     void give_up();
     void demoted();
 
+    // machine_switches.cc
+    void set_failover(const Event& event);
+    void tell_failover();
+    void note_failover();
+    void note_file();
+    void block_failover_off();
+    [[nodiscard]] bool rules_are_ours() const;
+    [[nodiscard]] bool swapped_here() const;
+    void count_against_preferred();
+    void consider_preferred();
+    void set_at_boot(const Event& event);
+    void note_boot();
+
     // machine_rules.cc
     [[nodiscard]] Id128 witness() const;
     [[nodiscard]] bool by_witness() const { return !witness().none(); }
@@ -376,6 +415,11 @@ class Machine {
     bool first_waits_ = false;  // the first acknowledgement, until the peer has recorded our head
     bool evict_ = false;        // the peer must leave S even if it looks well again
     std::uint64_t rebuilt_attempt_ = 0;
+
+    // the preferred node
+    std::optional<Instant> prefer_due_;
+    std::uint32_t stood_in_ = 0;  // times, lately
+    Instant stood_in_at_{};
 
     // the witness
     bool witness_reached_ = false;

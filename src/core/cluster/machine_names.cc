@@ -102,7 +102,9 @@ const char* name(const Event& event) {
         "WitnessLost",
         "WitnessConfigured",
         "RestartRequested",
-        "LeaseExpired"};
+        "LeaseExpired",
+        "FailoverRequested",
+        "AtBootRequested"};
     static_assert(kNames.back() != nullptr, "an event has no name");
     return kNames[event.index()];
 }

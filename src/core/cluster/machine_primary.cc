@@ -26,6 +26,7 @@ void Machine::promote(bool peer_member, Id128 term) {
     evict_ = first_waits_ = false;
     rebuilt_attempt_ = 0;
     won_ = false;
+    count_against_preferred();
     serve();
     enter(Phase::Promoting);
     wait_for("starting", "The mirror, the addresses and the application are being started.");
@@ -69,7 +70,7 @@ void Machine::unit_failed(const Event& event) {
         enter(Phase::Promoting);
         return wait_for("restarting", what + " and is being started again.");
     }
-    if (peer_fits() && !peer_report_->restarts_spent && settings_.automatic_failover) {
+    if (peer_fits() && !peer_report_->restarts_spent && automatic()) {
         tell("handing-over", what + " and the restarts are spent; " + peer_name() + " takes over.");
         return begin_stop(Goal::HandOver);
     }
@@ -228,7 +229,10 @@ void Machine::apply_join() {
     peer_ = Peer::Joining;
     serve();
     // Told on the unbroken stream of its resync, or not at all (R5).
-    if (silent_ || evict_ || shrink_ != Shrink::None) return begin_shrink();
+    if (silent_ || evict_ || shrink_ != Shrink::None) {
+        evict_ = true;  // heard again meanwhile it would not be told by anybody
+        return begin_shrink();
+    }
     emit(TellIn{head()});
 }
 
@@ -429,8 +433,11 @@ void Machine::withdrawn() {
         case Goal::HandOver:
             return fits ? cede(InSync::both(), goal_ == Goal::Swap ? Cause::Swap : Cause::HandOver)
                         : resume();
-        case Goal::Stop:
+        case Goal::Stop: {
+            const bool ordered = stop_reason_.code.empty();
+            if (!ordered && !automatic()) fits = false;
             return fits ? cede(InSync::only(peer()), Cause::HandOver) : close_now();
+        }
         case Goal::StopTogether:
             if (!fits) return close_now();
             enter(Phase::Together);
@@ -584,7 +591,8 @@ void Machine::demoted() {
     if (!units_gone_ || !addresses_gone_ || !held_failed_) return;
     bool peer_has_it = contact_ && peer_ == Peer::Member && !record_.outdated &&
                        head().in_sync == InSync::both() && head().primary == self();
-    if (goal_ == Goal::Reopen && peer_has_it) return cede(InSync::only(peer()), Cause::HandOver);
+    if (goal_ == Goal::Reopen && peer_has_it && automatic())
+        return cede(InSync::only(peer()), Cause::HandOver);
     if (goal_ == Goal::Stop) return close_now();
     if (goal_ == Goal::Reopen) return ceded();
     enter_waiting();

@@ -81,7 +81,7 @@ void Machine::secondary_report(const Event& event) {
     bool gave_up = report.activity == Activity::Waiting || report.activity == Activity::Stopped;
     if (!gave_up || flagged) return;
     const bool can_decide = !by_witness() || reached();
-    if (settings_.automatic_failover && can_decide) return seal();
+    if (automatic() && can_decide) return seal();
     enter_waiting();  // both elect: its primary leads again unless power was lost there
 }
 
@@ -108,7 +108,7 @@ void Machine::secondary_silent(const Event&) {
 void Machine::secondary_overdue(const Event&) {
     if (contact_) return;
     const bool may = by_witness() || settings_.policy == Policy::Available;
-    if (may && settings_.automatic_failover) return seal();
+    if (may && automatic()) return seal();
     boot_wait_over_ = true;
     enter_waiting();
 }
@@ -203,6 +203,7 @@ void Machine::take_over() {
     bool primary_lives =
         contact_ && peer_report_ &&
         (peer_report_->activity == Activity::Serving || peer_report_->activity == Activity::Ceding);
+    if (!automatic()) return enter_waiting();  // switched off meanwhile
     if (primary_lives)
         return enter_waiting();  // our copy is sealed: it takes us out and rebuilds us
     if (by_witness()) {

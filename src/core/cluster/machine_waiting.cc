@@ -207,7 +207,8 @@ void Machine::elect() {
     bool flagged = record_.stopped_together == head().id;
     if (!may_lead(report)) {
         proposal_.reset();
-        if (peer_able) return wait_for("meeting", peer_name() + " leads.");
+        if (peer_able && (automatic() || head().primary == peer()))
+            return wait_for("meeting", peer_name() + " leads.");
         return block(record_.power_lost ? "power-lost-here" : "outdated",
                      (record_.power_lost ? "Power was lost on " + self_name() + " while " +
                                                peer_name() + " held the same data; "
@@ -226,6 +227,7 @@ void Machine::elect() {
         return block("peer-first", "Both nodes were stopped together and " + peer_name() +
                                        " was primary; start the module on " + peer_name() + ".");
     }
+    if (head().primary == peer() && !automatic()) return block_failover_off();
     lead();
 }
 
@@ -278,6 +280,7 @@ void Machine::decide_alone() {
     if (head().primary == peer() && !overdue_) {
         return wait_for("meeting", "Waiting for " + peer_name() + " to be seen.");
     }
+    if (head().primary == peer() && !automatic()) return block_failover_off();
     if (by_witness()) {
         const bool ours = head().in_sync == InSync::only(self()) && reached() &&
                           stand() == RegisterStanding::Same;

@@ -17,6 +17,19 @@ struct Exchange {
     auto operator<=>(const Exchange&) const = default;
 };
 
+/// An operator's word on automatic failover. It holds on both nodes while failover.automatic of the
+/// module's file is what it was then; a file that says otherwise is the later word.
+struct FailoverSwitch {
+    std::uint64_t number = 0;  // grows with every word of either node; 0: none was given
+    bool automatic = true;
+    bool file = true;
+
+    auto operator<=>(const FailoverSwitch&) const = default;
+};
+
+/// Whether a module starts when the node boots. AsBefore: if it was not stopped by an operator.
+enum class AtBoot : std::uint8_t { AsBefore, Never, Always };
+
 /// What a node knows of a module for good. Written whole (Persist) before it is acted upon.
 struct Record {
     Id128 module_id;  // none: unborn here
@@ -46,6 +59,11 @@ struct Record {
     bool power_lost = false;
     /// Automatic restarts of the application spent; an operator's command resets it.
     std::uint32_t restarts = 0;
+    /// R14: the later one of the two nodes' is both nodes'.
+    FailoverSwitch failover;
+    AtBoot at_boot = AtBoot::AsBefore;
+    /// The boot for which that was looked at, or set; none: not yet.
+    Id128 last_boot;
 
     auto operator<=>(const Record&) const = default;
 };
@@ -86,12 +104,15 @@ struct Report {
     bool keeps_copy = false;      // consented to a decision that keeps it in S; follows as soon
                                   // as the sender of that decision serves
     bool restarts_spent = false;  // the application may not be handed over to it
-    std::uint64_t rules = 0;      // digest of the configuration it decides by (core/config/rules.h)
-    Id128 witness;                // in force there; none: no witness
-    Id128 witness_configured;     // in cluster.yaml; another one: pending (R14)
-    Id128 witness_mark;           // another one each time the configured one is read or changed
-    Id128 witness_heard;          // the mark of the other node's last report
-    std::string state;            // for people, as `status` shows it
+    FailoverSwitch failover;
+    std::optional<Node> preferred;
+    AtBoot at_boot = AtBoot::AsBefore;
+    std::uint64_t rules = 0;   // digest of the configuration it decides by (core/config/rules.h)
+    Id128 witness;             // in force there; none: no witness
+    Id128 witness_configured;  // in cluster.yaml; another one: pending (R14)
+    Id128 witness_mark;        // another one each time the configured one is read or changed
+    Id128 witness_heard;       // the mark of the other node's last report
+    std::string state;         // for people, as `status` shows it
     std::string readiness;
     std::string reason_code;
     std::string reason;

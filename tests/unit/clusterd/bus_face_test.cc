@@ -216,14 +216,17 @@ TEST_F(BusFaceTest, OrdersReachTheDaemon) {
         EXPECT_EQ(client.call(kModulePath, api::bus::kModule, "Swap", "").error, "");
         EXPECT_EQ(client.call(kModulePath, api::bus::kModule, "SwapTo", "s", "node1").error, "");
         EXPECT_EQ(client.call(kModulePath, api::bus::kModule, "Restart", "").error, "");
+        EXPECT_EQ(client.call(kModulePath, api::bus::kModule, "SetFailover", "b", 0).error, "");
+        EXPECT_EQ(client.call(kModulePath, api::bus::kModule, "SetAtBoot", "b", 1).error, "");
         auto plan = client.call(api::bus::kClusterPath, api::bus::kCluster, "Apply", "ssbb",
                                 "module: x", "x.yaml", 0, 1);
         EXPECT_EQ(plan.text, "the plan");
     });
-    EXPECT_EQ(commands_.orders, (std::vector<std::string>{
-                                    "start web-shop as-source", "stop web-shop", "swap web-shop",
-                                    "swap web-shop to node1", "restart web-shop",
-                                    "apply module: x x.yaml without-peer"}));
+    EXPECT_EQ(commands_.orders,
+              (std::vector<std::string>{"start web-shop as-source", "stop web-shop",
+                                        "swap web-shop", "swap web-shop to node1",
+                                        "restart web-shop", "failover web-shop off",
+                                        "enable web-shop", "apply module: x x.yaml without-peer"}));
 }
 
 TEST_F(BusFaceTest, AWitnessIsReadBeforeTheDaemonIsAsked) {
@@ -266,7 +269,7 @@ TEST_F(BusFaceTest, OnlyThePrivilegedGiveOrders) {
     privileged_ = false;
     BusFace face(loop_, commands_, options());
     with_client(face, [&](Client& client) {
-        for (const char* member : {"Start", "Stop"}) {
+        for (const char* member : {"Start", "Stop", "SetFailover", "SetAtBoot"}) {
             EXPECT_EQ(client.call(kModulePath, api::bus::kModule, member, "b", 0).error,
                       api::bus::kAccessDenied);
         }

@@ -60,6 +60,14 @@ class FakeCommands : public Commands {
         orders.push_back("restart " + name);
         done(answer);
     }
+    void set_failover(const std::string& name, bool automatic, Done done) override {
+        orders.push_back("failover " + name + (automatic ? " on" : " off"));
+        done(answer);
+    }
+    void set_at_boot(const std::string& name, bool starts, Done done) override {
+        orders.push_back((starts ? "enable " : "disable ") + name);
+        done(answer);
+    }
     void apply(const std::string& yaml, const std::string& file_name, bool dry_run,
                bool without_peer, Done done) override {
         orders.push_back("apply " + yaml + " " + file_name + (dry_run ? " dry-run" : "") +

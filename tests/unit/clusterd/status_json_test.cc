@@ -14,15 +14,17 @@ TEST(StatusJson, IsThisFormatAndNoOther) {
         R"({"node":"node2","nodes":["node1","node2"],"paired":true,"control_connected":false,)"
         R"("witness":null,"networks":[{"local":"10.0.0.2","peer":"10.0.0.1","heard":true}],)"
         R"("modules":[{"module":"web-shop","primary":"node1","policy":"available",)"
-        R"("policy_text":"","witness":"","mode":"strict","virtual_ips":["192.0.2.10/24"],)"
+        R"("policy_text":"","witness":"","automatic_failover":true,)"
+        R"("failover_recorded":true,"preferred":"","preferred_text":"","mode":"strict","virtual_ips":["192.0.2.10/24"],)"
         R"("units":["shop.service"],"paths":["/srv/shop"],)"
         R"("resync":{"running":false,"files_total":0,"files_done":0,"bytes_examined":0,)"
         R"("bytes_sent":0},"since_unix_ms":0,"nodes":[)"
         R"({"node":"node1","seen":true,"state":"primary","readiness":"ready",)"
-        R"("reason":{"code":"","text":""},"epoch":7,"in_sync":true,"ever_in_sync":true},)"
+        R"("reason":{"code":"","text":""},"epoch":7,"in_sync":true,"ever_in_sync":true,)"
+        R"("at_boot":"as-before"},)"
         R"({"node":"node2","seen":true,"state":"secondary","readiness":"transient",)"
         R"("reason":{"code":"resynchronising","text":"The copy is being compared."},)"
-        R"("epoch":6,"in_sync":false,"ever_in_sync":false}]}]})");
+        R"("epoch":6,"in_sync":false,"ever_in_sync":false,"at_boot":"as-before"}]}]})");
 }
 
 TEST(StatusJson, AWitnessIsShownByItsAddresses) {

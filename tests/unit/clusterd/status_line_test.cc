@@ -19,6 +19,9 @@ TEST(StatusLine, ReadsWell) {
     EXPECT_EQ(status_line(view), "web-shop: primary, node1 is not ready; connected to node1");
     there.readiness = "ready";
     EXPECT_EQ(status_line(view), "web-shop: primary, redundant; connected to node1");
+    view.modules[0].automatic_failover = false;
+    EXPECT_EQ(status_line(view), "web-shop: primary, redundant, failover OFF; connected to node1");
+    view.modules[0].automatic_failover = true;
     here.state = "alone";
     EXPECT_EQ(status_line(view), "web-shop: alone, not redundant; connected to node1");
     view.modules[0].resync.running = true;

@@ -25,6 +25,25 @@ TEST(StatusText, APairThatIsWell) {
               "  addresses  192.0.2.10/24\n");
 }
 
+TEST(StatusText, WhatAnOperatorSetIsShown) {
+    auto status = cluster(node("node1", "primary", "ready"), node("node2", "secondary", "ready"));
+    auto& module = status.modules[0];
+    module.automatic_failover = module.failover_recorded = false;
+    module.nodes[1].at_boot = "never";
+    module.preferred_text = "node2; not yet";
+    EXPECT_NE(status_text(status).find(
+                  "acknowledged.\n"
+                  "  FAILOVER   OFF: when the primary is lost nobody takes over until a person\n"
+                  "             does. On again: hamirrorctl failover on db\n"
+                  "  failover   as this node has it; whether the other has recorded it is not\n"
+                  "             known.\n"
+                  "  boot       not started when node2 boots. To change that, there: hamirrorctl\n"
+                  "             enable db\n"
+                  "  preferred  node2; not yet\n"),
+              std::string::npos)
+        << status_text(status);
+}
+
 TEST(StatusText, AWitnessIsShownByItsAddresses) {
     auto status = cluster(node("node1", "primary", "ready"), node("node2", "secondary", "ready"));
     status.witness = WitnessStatus{{"203.0.113.5", "203.0.113.6"}, 7401, {}};

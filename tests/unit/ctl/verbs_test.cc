@@ -204,6 +204,42 @@ TEST_F(Verbs, ARestartIsOrderedAndWaitedFor) {
     in_loop([this] { EXPECT_EQ(commands_->orders, std::vector<std::string>{"restart web-shop"}); });
 }
 
+TEST_F(Verbs, FailoverOffIsWaitedForUntilBothNodesHaveIt) {
+    serve();
+    Options options;
+    std::thread recorded([this] {
+        for (const bool on_both : {false, true}) {
+            usleep(200'000);
+            in_loop([&] {
+                commands_->shown.modules[0].automatic_failover = false;
+                commands_->shown.modules[0].failover_recorded = on_both;
+                face_->changed();
+            });
+        }
+    });
+    const auto began = io::boot_now();
+    EXPECT_EQ(play(run_failover_off, options).substr(0, 37),
+              "web-shop: automatic failover is OFF. ");
+    EXPECT_GT(io::boot_now() - began, 350ms);
+    recorded.join();
+    in_loop([this] {
+        EXPECT_EQ(commands_->orders, std::vector<std::string>{"failover web-shop off"});
+        commands_->answer = tl::unexpected(clusterd::CommandError{"PeerSilent", "Not seen."});
+    });
+    EXPECT_EQ(play(run_failover_on, options), "1 Not seen.");
+    EXPECT_EQ(play(run_enable, shop()), "1 Not seen.");
+}
+
+TEST_F(Verbs, WhetherItStartsAtBootIsSaidToThisNode) {
+    serve();
+    EXPECT_EQ(play(run_disable, shop()), "");
+    EXPECT_EQ(play(run_enable, shop()), "");
+    in_loop([this] {
+        EXPECT_EQ(commands_->orders,
+                  (std::vector<std::string>{"disable web-shop", "enable web-shop"}));
+    });
+}
+
 TEST_F(Verbs, SwapWhenSyncedGivesItsOrderThen) {
     serve();
     auto options = shop();

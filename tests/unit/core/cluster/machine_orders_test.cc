@@ -1,91 +1,12 @@
 // An operator's orders to a pair that is well.
 #include <gtest/gtest.h>
 
-#include "core/cluster/machine.h"
+#include "pair.h"
 
 namespace ha::cluster {
 namespace {
 
-constexpr Id128 kTerm{5, 5};
-
-ChainEntry entry(std::uint64_t number, InSync in_sync) {
-    ChainEntry made;
-    made.decision.number = Epoch{number};
-    made.decision.id = Id128{number, 9};
-    if (number > 1) made.decision.parent = Id128{number - 1, 9};
-    made.decision.in_sync = in_sync;
-    made.used = true;
-    return made;
-}
-
-template <typename E>
-const E* find(const std::vector<Effect>& effects) {
-    const E* found = nullptr;
-    for (const auto& effect : effects) {
-        if (const auto* match = std::get_if<E>(&effect)) found = match;
-    }
-    return found;
-}
-
-/// The first node serves, the second follows.
-class Orders : public testing::Test {
-  protected:
-    void SetUp() override {
-        primary_ = machine(Node::First);
-        secondary_ = machine(Node::Second);
-        MirrorOpened serving;
-        serving.marker_valid = serving.serving = true;
-        serving.term = kTerm;
-        step(primary_, serving);
-        step(primary_, UnitsStarted{});
-        MirrorOpened following;
-        following.marker_valid = following.following = true;
-        following.term = kTerm;
-        step(secondary_, following);
-        step(secondary_, PeerReported{*said_by(primary_)});
-        step(primary_, PeerReported{*said_by(secondary_)});
-        ASSERT_EQ(primary_.machine->phase(), Phase::Serving);
-        ASSERT_EQ(secondary_.machine->phase(), Phase::Secondary);
-    }
-
-    struct Side {
-        std::optional<Machine> machine;
-        std::optional<Report> said;
-    };
-
-    static Side machine(Node self) {
-        Record record;
-        record.wanted = true;
-        record.module_id = {1, 1};
-        record.chain.append(entry(1, InSync::only(Node::First)));
-        record.chain.append(entry(2, InSync::both()));
-        Settings settings;
-        settings.self = self;
-        settings.module = "db";
-        Side made;
-        made.machine.emplace(settings, record, Id128{9, 9}, Id128{1, 2});
-        std::vector<Effect> effects;
-        made.machine->begin(Instant{}, effects);
-        made.machine->workers_ready(Instant{}, effects);
-        return made;
-    }
-    static std::vector<Effect> step(Side& side, const Event& event) {
-        std::vector<Effect> effects;
-        side.machine->step(Instant{}, event, effects);
-        if (const auto* sent = find<SendReport>(effects)) side.said = sent->report;
-        return effects;
-    }
-    static const std::optional<Report>& said_by(const Side& side) { return side.said; }
-    /// The code of the refusal; empty: it was none.
-    static std::string refusal(Side& side, const Event& event) {
-        const auto effects = step(side, event);
-        const auto* refused = find<Refuse>(effects);
-        return refused == nullptr ? "" : refused->code;
-    }
-
-    Side primary_;
-    Side secondary_;
-};
+using Orders = Pair;
 
 TEST_F(Orders, ASwapToThePrimaryChangesNothingOnEitherNode) {
     for (Side* side : {&primary_, &secondary_}) {
@@ -204,6 +125,40 @@ TEST_F(Orders, AResyncGoesOnThroughARestart) {
     EXPECT_EQ(find<StopResync>(step(primary_, RestartRequested{})), nullptr);
     step(primary_, JoinReady{find<StartResync>(began)->token});
     EXPECT_EQ(primary_.machine->record().chain.head().decision.in_sync, InSync::both());
+}
+
+/// A moment of silence while the decision was open: whoever is not told of it joins again.
+TEST_F(Orders, AJoinerThatCouldNotBeToldInIsTakenOutAgain) {
+    Record record = primary_.machine->record();
+    record.chain.append(entry(3, InSync::only(Node::First), true));
+    record.witness = {7, 7};
+    Settings settings;
+    settings.witness = {7, 7};
+    Side serving = machine(Node::First, record, settings);
+    MirrorOpened opened;
+    opened.marker_valid = opened.serving = true;
+    opened.term = kTerm;
+    step(serving, opened);
+    step(serving, UnitsStarted{});
+    step(serving, RegisterShown{registered(record.module_id, record.chain, 0)});
+    Report joiner = *serving.said;
+    joiner.outdated = true;
+    joiner.activity = Activity::Rebuilding;
+    joiner.attempt = 3;
+    const auto began = step(serving, PeerReported{joiner});
+    ASSERT_NE(find<StartResync>(began), nullptr);
+    const auto asked = step(serving, JoinReady{find<StartResync>(began)->token});
+    ASSERT_NE(find<AskWitness>(asked), nullptr);
+    const auto flushing = step(serving, PeerSilent{});
+    ASSERT_NE(find<MakeDurable>(flushing), nullptr);
+    step(serving, MadeDurable{find<MakeDurable>(flushing)->token});
+    step(serving, PeerReported{joiner});
+    const auto won = step(serving, RegisterShown{find<AskWitness>(asked)->value});
+    EXPECT_EQ(find<TellIn>(won), nullptr);
+    ASSERT_NE(find<MakeDurable>(won), nullptr);
+    const auto leaves = step(serving, MadeDurable{find<MakeDurable>(won)->token});
+    ASSERT_NE(find<AskWitness>(leaves), nullptr);
+    EXPECT_EQ(find<AskWitness>(leaves)->value.decision.in_sync, InSync::only(Node::First));
 }
 
 TEST_F(Orders, AStoppedNodeKnowsWhoIsPrimaryToo) {
