@@ -208,6 +208,8 @@ std::vector<std::byte> encode(const Report& report) {
     out.id(report.term);
     out.u64(report.attempt);
     put(out, report.proposal);
+    out.id(report.withdrawn);
+    out.id(report.withdrawn_heard);
     out.u8(report.leaving ? 1 : 0);
     out.id(report.stopping_together);
     out.u8(report.keeps_copy ? 1 : 0);
@@ -248,6 +250,8 @@ Result<Report> decode_report(std::span<const std::byte> bytes) {
     report.term = in.raw().id();
     report.attempt = in.raw().u64();
     report.proposal = in.maybe_decision();
+    report.withdrawn = in.raw().id();
+    report.withdrawn_heard = in.raw().id();
     report.leaving = in.flag();
     report.stopping_together = in.raw().id();
     report.keeps_copy = in.flag();

@@ -32,6 +32,7 @@ void Machine::begin(Instant now, std::vector<Effect>& effects) {
     note_boot();
     note_file();
     witness_mark_ = mint_id();
+    withdrawn_ = mint_id();
     open_rules();
     if (record_.wanted) {
         // Not "stopped": the application may run all the while, and the peer would take over.
@@ -383,6 +384,13 @@ bool Machine::learn(const Report& report) {
     return true;
 }
 
+/// What was said and does not stand any more may lie in the other node's queue and be agreed to
+/// there. It can be no more once that node has heard so, and shows no sign of having agreed.
+bool Machine::withdrawal_heard(const Report& report) const {
+    const bool still_said = sent_ && sent_->proposal;
+    return !still_said && report.withdrawn_heard == withdrawn_;
+}
+
 /// R11: the peer proposes a decision. Recording it (and, if it leaves us out, ourselves as
 /// outdated) is the consent; the next report carries it. True if it was recorded.
 bool Machine::consent(const Report& report) {
@@ -390,6 +398,7 @@ bool Machine::consent(const Report& report) {
     if (record_.exchange && !both_pending()) return false;  // busy: it is settled first (R11)
     // Ours stands and the other may have agreed to it already: never two from one parent.
     if (proposal_ && proposal_->parent == report.proposal->parent) return false;
+    if (!withdrawal_heard(report)) return false;
     const Decision& decision = *report.proposal;
     bool child_of_head = decision.parent == head().id && decision.number == head().number.next();
     if (!child_of_head || report.module_id != record_.module_id) return false;
@@ -636,6 +645,8 @@ Report Machine::make_report() const {
     report.witness_configured = settings_.witness;
     report.witness_mark = witness_mark_;
     if (peer_report_) report.witness_heard = peer_report_->witness_mark;
+    report.withdrawn = withdrawn_;
+    if (peer_report_) report.withdrawn_heard = peer_report_->withdrawn;
     Status now = status();
     report.state = name(now.state);
     report.readiness = name(now.readiness);
@@ -646,6 +657,9 @@ Report Machine::make_report() const {
 
 void Machine::report_if_changed() {
     Report report = make_report();
+    if (sent_ && sent_->proposal && sent_->proposal != report.proposal) {
+        withdrawn_ = report.withdrawn = mint_id();
+    }
     if (sent_) report.serial = sent_->serial;
     if (sent_ && *sent_ == report) return;
     report.serial = ++serial_;

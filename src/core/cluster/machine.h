@@ -343,6 +343,7 @@ class Machine {
     // shared by all
     bool learn(const Report& report);
     bool consent(const Report& report);
+    [[nodiscard]] bool withdrawal_heard(const Report& report) const;
     void enter(Phase phase);
     void close_now();
     void persist();
@@ -431,6 +432,7 @@ class Machine {
 
     // while deciding
     std::optional<Decision> proposal_;
+    Id128 withdrawn_;         // Report::withdrawn
     Instant proposal_due_{};  // of a shrink that is proposed
     std::optional<Decision> ceded_to_us_;
     bool forcing_ = false;                  // Sealing: by an operator's word

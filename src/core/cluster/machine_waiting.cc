@@ -43,11 +43,9 @@ void Machine::waiting_report(const Event& event) {
     if (agreed && head().id == proposal_->id) {
         return promote(head().in_sync.has(peer()), mint_id());
     }
-    bool agreed_to_theirs = consent(report);
+    consent(report);
     pursue();  // it may have come back as one that cannot agree
     evaluate();
-    // Ours was withdrawn in favour of theirs.
-    if (!agreed_to_theirs && phase_ == Phase::Waiting && consent(report)) evaluate();
 }
 
 void Machine::waiting_silent(const Event&) {

@@ -99,8 +99,12 @@ struct Report {
     Id128 term;                 // of the stream it serves or follows
     std::uint64_t attempt = 0;  // Rebuilding: another number each time it is ready to be rebuilt
     std::optional<Decision> proposal;  // asks for the other's consent (R11)
-    bool leaving = false;              // a secondary that wants out of S
-    Id128 stopping_together;           // the drained primary asks for the flag of R13
+    /// Another one since the sender's process began, and each time a proposal that it had said does
+    /// not stand any more.
+    Id128 withdrawn;
+    Id128 withdrawn_heard;        // the mark of the other node's last report
+    bool leaving = false;         // a secondary that wants out of S
+    Id128 stopping_together;      // the drained primary asks for the flag of R13
     bool keeps_copy = false;      // consented to a decision that keeps it in S; follows as soon
                                   // as the sender of that decision serves
     bool restarts_spent = false;  // the application may not be handed over to it

@@ -5,6 +5,7 @@ import json
 from tools.lab import pair
 
 TIMEOUT = 180
+CI = False
 TAKEOVER = "a7c7c160c1b344e5bca315a71814e736"   # src/api/message_ids.h
 
 

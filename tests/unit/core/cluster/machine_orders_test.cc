@@ -127,6 +127,39 @@ TEST_F(Orders, AResyncGoesOnThroughARestart) {
     EXPECT_EQ(primary_.machine->record().chain.head().decision.in_sync, InSync::both());
 }
 
+/// R11: what was said and withdrawn may lie in the other node's queue and be agreed to there.
+TEST_F(Orders, ANodeAgreesToNothingBeforeItsOwnWithdrawalIsHeard) {
+    Side side = machine(Node::Second, secondary_.machine->record(), {});
+    MirrorOpened opened;
+    opened.marker_valid = true;
+    for (const Event& event :
+         std::initializer_list<Event>{opened, AddressesDropped{}, UnitsGone{}, HeldFailed{}}) {
+        step(side, event);
+    }
+    Report peer = *primary_.said;
+    peer.activity = Activity::Stopped;
+    peer.data_ok = false;
+    const auto flushing = step(side, PeerReported{peer});
+    ASSERT_NE(find<MakeDurable>(flushing), nullptr);
+    step(side, MadeDurable{find<MakeDurable>(flushing)->token});
+    ASSERT_TRUE(side.said->proposal);
+    peer.withdrawn_heard = side.said->withdrawn;
+
+    peer.activity = Activity::Waiting;
+    peer.data_ok = true;
+    peer.proposal = entry(3, InSync::only(Node::First), false).decision;
+    peer.proposal->parent = side.machine->record().chain.head().decision.id;
+    step(side, PeerReported{peer});
+    EXPECT_EQ(side.machine->record().chain.head().decision.number, Epoch{2});
+    EXPECT_FALSE(side.said->proposal);
+    EXPECT_NE(side.said->withdrawn, peer.withdrawn_heard);
+    step(side, PeerReported{peer});
+    EXPECT_EQ(side.machine->record().chain.head().decision.number, Epoch{2}) << "not heard yet";
+    peer.withdrawn_heard = side.said->withdrawn;
+    step(side, PeerReported{peer});
+    EXPECT_EQ(side.machine->record().chain.head().decision.id, peer.proposal->id);
+}
+
 /// A moment of silence while the decision was open: whoever is not told of it joins again.
 TEST_F(Orders, AJoinerThatCouldNotBeToldInIsTakenOutAgain) {
     Record record = primary_.machine->record();

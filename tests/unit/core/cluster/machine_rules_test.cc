@@ -66,6 +66,7 @@ class WitnessChange : public testing::Test {
         for (const Effect& effect : effects_) {
             if (const auto* sent = std::get_if<SendReport>(&effect)) {
                 mark_ = sent->report.witness_mark;
+                withdrawn_ = sent->report.withdrawn;
             }
         }
     }
@@ -95,6 +96,7 @@ class WitnessChange : public testing::Test {
     Settings settings_;
     Record record_;
     Id128 mark_;  // of the machine's last report
+    Id128 withdrawn_;
     bool hears_ = true;
     std::optional<Machine> machine_;
     std::vector<Effect> effects_;
@@ -286,6 +288,7 @@ TEST_F(WitnessChange, AWitnessThatCannotDecideDoesNotKeepThePairFromElecting) {
         peer.data_ok = true;
         step(PeerReported{peer});
         EXPECT_EQ(machine_->phase(), Phase::Waiting) << machine_->status().reason.text;
+        peer.withdrawn_heard = withdrawn_;
         peer.proposal = entry(3, InSync::only(Node::First), false).decision;
         step(PeerReported{peer});
         EXPECT_EQ(machine_->record().chain.head().decision.number, Epoch{3});

@@ -323,6 +323,10 @@ TEST_F(WithWitness, AnOpenExchangeSurvivesARestartAndConsentsToNothing) {
     peer.chain = record_.chain;
     peer.activity = Activity::Serving;
     peer.proposal = entry(3, InSync::only(Node::First), false).decision;
+    for (const Effect& effect : effects_) {
+        const auto* sent = std::get_if<SendReport>(&effect);
+        if (sent != nullptr) peer.withdrawn_heard = sent->report.withdrawn;
+    }
     step(PeerReported{peer});
     EXPECT_EQ(machine_->record().chain.head().decision.number, Epoch{2});
     step(shows(record_.chain));
