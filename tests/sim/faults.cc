@@ -180,7 +180,7 @@ void command(World& world) {
     Host& host = world.host(any_node(world));
     if (world.scheduler.paused(host.owner())) return;
     ++world.totals.commands;
-    switch (world.random.below(15)) {
+    switch (world.random.below(16)) {
         case 0:
             return host.clusterd.deliver(StopRequested{});
         case 1:
@@ -201,6 +201,8 @@ void command(World& world) {
         case 9:
         case 10:
             return host.clusterd.deliver(FailoverRequested{true});
+        case 11:
+            return host.clusterd.deliver(AtBootRequested{world.random.chance(500)});
         default:
             return host.clusterd.swap(std::nullopt);
     }
