@@ -332,6 +332,7 @@ void Machine::serving_stop(const Event& event) {
     wanted_again_ = stop.shutdown;
     Goal goal = stop.all ? Goal::StopTogether : Goal::Stop;
     if (is_primary(self())) return begin_stop(goal);
+    stop_reason_ = {};  // it is an order now
     goal_ = goal;
     if (wanted_again_ && phase_ == Phase::StoppingUnits) {
         deadline_ = now_ + settings_.shutdown_bound;

@@ -66,6 +66,22 @@ TEST_F(FailoverOff, ATakeoverThatHasBegunIsLeft) {
     EXPECT_EQ(secondary_.machine->record().chain.head().decision.number, Epoch{2});
 }
 
+/// It stops by itself; then a person says so, too, and that is an order.
+TEST_F(FailoverOff, AStopThatIsOrderedMeanwhileHandsOver) {
+    switch_off();
+    for (int restart = 0; restart < 3; ++restart) {
+        step(primary_, UnitFailed{"db.service", "signal"});
+        step(primary_, UnitsStarted{});
+    }
+    step(primary_, UnitFailed{"db.service", "signal"});
+    ASSERT_EQ(primary_.machine->phase(), Phase::StoppingUnits);
+    EXPECT_EQ(refusal(primary_, StopRequested{}), "");
+    step(primary_, UnitsStopped{});
+    step(primary_, Drained{});
+    step(primary_, AddressesDropped{});
+    EXPECT_EQ(primary_.machine->phase(), Phase::Ceding);
+}
+
 /// It saw that the primary cannot lead; a person has to see it, too.
 TEST_F(FailoverOff, APrimaryThatCannotLeadIsNotReplaced) {
     switch_off();
