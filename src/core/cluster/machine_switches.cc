@@ -96,7 +96,8 @@ void Machine::block_failover_off() {
 // --------------------------------------------------------------------------
 
 /// An operator's swap brought the role here. The chain says so, to both nodes and after every
-/// restart: it is the decision by which this node became primary last.
+/// restart: it is the decision by which this node became primary last. Of one so long ago that the
+/// chain has forgotten it nobody knows, and then nothing is moved unasked.
 bool Machine::swapped_here() const {
     const ChainEntry* began = nullptr;
     const auto& entries = record_.chain.entries();
@@ -104,7 +105,9 @@ bool Machine::swapped_here() const {
         if (entry->decision.primary != self()) break;
         began = &*entry;
     }
-    return began != nullptr && began->decision.cause == Cause::Swap;
+    if (began == nullptr) return false;
+    const bool forgotten = began == &entries.front() && !began->decision.parent.none();
+    return forgotten || began->decision.cause == Cause::Swap;
 }
 
 Preference Machine::preference() const {

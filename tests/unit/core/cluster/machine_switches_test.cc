@@ -285,6 +285,20 @@ TEST_F(Preferred, StaysWhereAnOperatorSwappedIt) {
     EXPECT_EQ(find<StopUnits>(wait(10h)), nullptr);
 }
 
+/// The other node left and joined again so often since that the chain has forgotten the swap.
+TEST_F(Preferred, StaysWhereAnOperatorSwappedItLongAgo) {
+    record_.chain.append(led_by(Node::First, 3, InSync::both(), Cause::Swap));
+    std::uint64_t number = 3;
+    while (record_.chain.entries().front().decision.primary == Node::Second ||
+           record_.chain.entries().front().decision.cause == Cause::Swap) {
+        record_.chain.append(led_by(Node::First, ++number, InSync::only(Node::First)));
+        record_.chain.append(led_by(Node::First, ++number, InSync::both()));
+    }
+    meet(record_, settings_);
+    EXPECT_EQ(primary_.machine->preference(), Preference::SwappedAway);
+    EXPECT_EQ(due(), std::nullopt);
+}
+
 TEST_F(Preferred, IsNotFollowedWhileFailoverIsOffOrItsRestartsAreSpentOrTheOtherPrefersAnother) {
     fail_over();
     Report word = *secondary_.said;
