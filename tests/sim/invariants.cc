@@ -40,16 +40,21 @@ void Invariants::recorded(Host& host, const Record& record) {
 /// Nobody does while it is known here that no one may.
 void Invariants::takes_over_alone(const Host& host, const Record& record) const {
     if (record.chain.empty() || host.record.chain.empty()) return;
+    const Decision& before = host.record.chain.head().decision;
+    const auto takes = [&before, &host](const Decision& decision) {
+        const bool unasked = decision.cause == Cause::Takeover || decision.cause == Cause::Election;
+        return unasked && decision.primary == host.self && before.primary != host.self;
+    };
     const ChainEntry& head = record.chain.head();
-    const bool fresh = head.decision.id != host.record.chain.head().decision.id;
-    const bool here = head.decision.primary == host.self &&
-                      head.decision.cause == Cause::Takeover &&
-                      head.confirmation == Confirmation::Alone;
+    const bool decides = head.decision.id != before.id &&
+                         head.confirmation == Confirmation::Alone && takes(head.decision);
+    const auto& exchange = record.exchange;
+    const bool asks = exchange && exchange != host.record.exchange && takes(exchange->decision);
     const FailoverSwitch& word = record.failover;
     const bool automatic = word.number != 0 && word.file == world_.weather.automatic_failover
                                ? word.automatic
                                : world_.weather.automatic_failover;
-    check(!fresh || !here || automatic, "failover-off",
+    check(!(decides || asks) || automatic, "failover-off",
           node_name(host.self) + " takes over although failover is off");
 }
 
