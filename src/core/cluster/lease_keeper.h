@@ -11,8 +11,9 @@ namespace ha::cluster {
 /// ends only when what makes it needless is durable.
 ///
 /// A machine that goes on with what an earlier process served goes on under that one's lease, run
-/// out or not; if that had ended already, by what was confirmed so far. All else that begins to
-/// serve begins a new one.
+/// out or not; if that had ended already, by what was confirmed so far. So does one that was handed
+/// the module: since it gave it, the other node may have heard nothing more. All else that begins
+/// to serve begins a new one.
 class LeaseKeeper {
   public:
     explicit LeaseKeeper(Duration demote_after) : demote_after_(demote_after) {}

@@ -137,6 +137,37 @@ TEST_F(LeaseOfAPrimary, WhatIsAdoptedIsAdoptedUnderItsLease) {
     EXPECT_TRUE(lease_.expired(kNow));
 }
 
+/// The other node's silence began when it heard this one last, not when the witness agreed.
+TEST_F(LeaseOfAPrimary, WhatIsHandedOverIsHeldByWhatWasConfirmed) {
+    settings_ = settings_of(Node::Second);
+    settings_.witness = record_.witness = {7, 7};
+    start();
+    MirrorOpened opened;
+    opened.marker_valid = opened.following = true;
+    opened.term = {5, 5};
+    step(opened);
+    step(RegisterShown{registered(record_.module_id, record_.chain, 0)});
+    Report ceding;
+    ceding.module_id = record_.module_id;
+    ceding.chain = record_.chain;
+    ceding.activity = Activity::Ceding;
+    ceding.witness = ceding.witness_configured = settings_.witness;
+    ceding.ceding = entry(3, InSync::both(), false).decision;
+    ceding.ceding->primary = Node::Second;
+    ceding.ceding->cause = Cause::Swap;
+    step(PeerReported{ceding}, kNow - 1s);
+    lease_.confirm(Lease::By::Heartbeat, kNow - 1s);
+    step(Sealed{Epoch{2}});
+    flushed();
+    ASSERT_EQ(count<AskWitness>(effects_), 1U);
+    Chain chain = record_.chain;
+    chain.append({*ceding.ceding});
+    step(RegisterShown{registered(record_.module_id, chain, 0)});
+    ASSERT_EQ(machine_->phase(), Phase::Promoting);
+    EXPECT_TRUE(began_);
+    EXPECT_EQ(lease_.expiry(), kNow - 1s + kBound);
+}
+
 TEST_F(LeaseOfAPrimary, RunOutItGivesTheModuleUpByForce) {
     start();
     adopt();
