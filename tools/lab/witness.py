@@ -12,6 +12,7 @@ def add(lab, machine=None, node=None):
     machine, node = machine or lab.witness, node or lab.node1
     if not machine.run("test -e /usr/sbin/hamirror-witness", check=False):
         build.install_on([machine], build.ON_WITNESS)
+        machine.run("sync -f /")        # it may lose power soon
     machine.run("systemctl enable -q --now ha-witness")
     lab.tell(f"  {pair.enrol(lab, machine, node).splitlines()[0]}")
 
