@@ -152,6 +152,7 @@ class Machine {
   private:
     using Handler = void (Machine::*)(const Event&);
     friend struct Table;
+    friend struct MachineMembers;
 
     enum class Peer : std::uint8_t { Absent, Rebuilding, Joining, Member };
     /// Delayed: an earlier exchange has to be settled first.

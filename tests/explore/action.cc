@@ -1,0 +1,254 @@
+#include "action.h"
+
+#include "move.h"
+
+namespace ha::explore {
+
+using namespace cluster;
+
+std::uint32_t Action::packed() const {
+    return static_cast<std::uint32_t>(what) | static_cast<std::uint32_t>(node) << 8U |
+           static_cast<std::uint32_t>(detail) << 16U | static_cast<std::uint32_t>(stop) << 24U;
+}
+
+Action Action::unpack(std::uint32_t packed) {
+    Action action;
+    action.what = static_cast<What>(packed & 0xffU);
+    action.node = static_cast<Node>(packed >> 8U & 0xffU);
+    action.detail = static_cast<std::uint8_t>(packed >> 16U & 0xffU);
+    action.stop = static_cast<std::uint8_t>(packed >> 24U);
+    return action;
+}
+
+namespace {
+
+const char* text(What what) {
+    switch (what) {
+        case What::Report:
+            return "a report arrives at";
+        case What::Newest:
+            return "only the newest report arrives at";
+        case What::Silent:
+            return "silence is noticed by";
+        case What::Overdue:
+            return "the peer is overdue for";
+        case What::Heard:
+            return "the peer is heard again by";
+        case What::Ahead:
+            return "a heartbeat with a newer decision reaches";
+        case What::Deadline:
+            return "a deadline passes on";
+        case What::Stop:
+            return "stop is ordered on";
+        case What::StopAll:
+            return "stop --all is ordered on";
+        case What::Swap:
+            return "swap is ordered on";
+        case What::Start:
+            return "start is ordered on";
+        case What::Source:
+            return "start --as-source is ordered on";
+        case What::Crash:
+            return "clusterd ends on";
+        case What::CrashDurable:
+            return "clusterd ends, its record just made durable, on";
+        case What::Begin:
+            return "clusterd begins on";
+        case What::PowerOff:
+            return "power is lost on";
+        case What::PowerOffDurable:
+            return "power is lost, the record just made durable, on";
+        case What::PowerOn:
+            return "power is back on";
+        case What::Blink:
+            return "power is lost unnoticed on";
+        case What::Arrives:
+            return "an exchange arrives at the witness and is answered:";
+        case What::Unanswered:
+            return "an exchange arrives at the witness, the answer is lost:";
+        case What::Read:
+            return "the register is read by";
+        case What::Lost:
+            return "the witness is lost to";
+        case What::Forgets:
+            return "the witness shows an older value";
+        case What::Write:
+            return "the application writes on";
+        case What::Fsync:
+            return "the application calls fsync on";
+        case What::Connect:
+            return "the mirror connects from";
+        case What::Frame:
+            return "a mirror frame arrives from";
+        case What::Breaks:
+            return "the mirror's stream breaks for";
+        case What::Notices:
+            return "the end of the mirror's stream is noticed by";
+        case What::Stalled:
+            return "acknowledgements stall on";
+    }
+    return "?";
+}
+
+class Lister {
+  public:
+    Lister(const State& state, const Bounds& bounds, Mutant mutant)
+        : state_(state), bounds_(bounds), mutant_(mutant) {}
+
+    std::vector<Action> list() {
+        const bool busy = state_.busy();
+        for (Node node : kNodes) {
+            const bool here = !busy || state_.at(node).busy();
+            if (here && state_.left.crashes > 0) faults(node);
+        }
+        if (busy && state_.left.slow == 0) return std::move(actions_);
+        for (Node node : kNodes) {
+            restarts(node);
+            peer(node);
+            commands(node);
+            application(node);
+            client(node);
+        }
+        witness();
+        mirror();
+        return std::move(actions_);
+    }
+
+  private:
+    void add(What what, Node node, std::size_t detail = 0) {
+        actions_.push_back({what, node, static_cast<std::uint8_t>(detail), Action::kToTheEnd});
+    }
+
+    void faults(Node node) {
+        const Side& side = state_.at(node);
+        if (!side.powered) return;
+        if (side.machine) add(What::Crash, node);
+        if (side.machine && side.persisting) add(What::CrashDurable, node);
+        for_each_loss(side.copy, [&](Writes left) {
+            add(What::PowerOff, node, left);
+            if (side.persisting) add(What::PowerOffDurable, node, left);
+            const bool follows = side.mirror.role == Role::Following && !side.mirror.resync_target;
+            if (mutant_ == Mutant::UncleanSecondaryStays && follows) add(What::Blink, node, left);
+        });
+    }
+
+    template <typename Use>
+    static void for_each_loss(const Copy& copy, Use use) {
+        const Writes unsure = copy.kernel ^ copy.disk;
+        const Writes sure = copy.kernel & copy.disk;
+        for (Writes part = unsure;; part = static_cast<Writes>((part - 1) & unsure)) {
+            use(static_cast<Writes>(sure | part));
+            if (part == 0) return;
+        }
+    }
+
+    void restarts(Node node) {
+        const Side& side = state_.at(node);
+        if (!side.powered) return add(What::PowerOn, node);
+        if (!side.machine) add(What::Begin, node);
+    }
+
+    void peer(Node node) {
+        const Side& side = state_.at(node);
+        if (!side.machine) return;
+        if (!side.mail.empty()) add(What::Report, node);
+        if (side.mail.size() > 1) add(What::Newest, node);
+        if (side.hearing == Hearing::Hears) add(What::Silent, node);
+        if (side.hearing == Hearing::Silent) add(What::Overdue, node);
+        const Side& peer = state_.at(other(node));
+        const bool lives = peer.machine.has_value();
+        if (lives && side.hearing != Hearing::Hears && side.heard && !side.peer_ahead) {
+            add(What::Heard, node);
+        }
+        if (lives && peer.said && !peer.said->chain.empty() && !side.peer_ahead) {
+            const Decision& newest = peer.said->chain.head().decision;
+            const bool known = side.heard && side.heard->chain.contains(newest.id);
+            if (!known && side.machine->overtaken(newest.number, newest.id)) {
+                add(What::Ahead, node);
+            }
+        }
+        if (side.machine->next_deadline()) add(What::Deadline, node);
+    }
+
+    void commands(Node node) {
+        const Side& side = state_.at(node);
+        if (!side.machine || state_.left.commands == 0) return;
+        const bool stopped = side.machine->phase() == Phase::Stopped;
+        if (stopped) return add(What::Start, node);
+        const bool waits = side.machine->phase() == Phase::Waiting;
+        const bool unborn = bounds_.beginning == Beginning::Unborn && side.record.chain.empty();
+        if (unborn && waits) add(What::Source, node);
+        add(What::Stop, node);
+        if (!side.machine->serving()) return;
+        add(What::StopAll, node);
+        add(What::Swap, node);
+    }
+
+    void application(Node node) {
+        const Mirror& mirror = state_.at(node).mirror;
+        const bool admitted = mirror.role == Role::Serving && !mirror.failing && !mirror.draining;
+        if (admitted && state_.at(node).units && state_.left.writes > 0) add(What::Write, node);
+        if (admitted && state_.at(node).units && state_.left.fsyncs > 0) add(What::Fsync, node);
+        if (state_.left.stalls > 0 && stalls(state_.at(node))) add(What::Stalled, node);
+    }
+
+    void client(Node node) {
+        const Side& side = state_.at(node);
+        if (!side.machine || side.machine->settings().witness.none()) return;
+        bool awaits = false;
+        for (const Asked& asked : state_.asked) awaits |= asked.awaited && asked.from == node;
+        if (!awaits && (!side.reached || side.shown != state_.value)) add(What::Read, node);
+        if (side.reached && state_.left.losses > 0) add(What::Lost, node);
+    }
+
+    void witness() {
+        std::array<bool, 2> first_seen{};
+        for (std::size_t i = 0; i < state_.asked.size(); ++i) {
+            const Asked& asked = state_.asked[i];
+            // In order on one connection; those of earlier ones whenever they come.
+            if (asked.awaited && std::exchange(first_seen[index_of(asked.from)], true)) continue;
+            add(What::Arrives, asked.from, i);
+            if (asked.awaited && state_.left.losses > 0) add(What::Unanswered, asked.from, i);
+        }
+        const bool forgets = mutant_ == Mutant::WitnessForgets && state_.before;
+        if (forgets && state_.left.losses > 0) add(What::Forgets, Node::First);
+    }
+
+    void mirror() {
+        const Stream& stream = state_.stream;
+        const Node follower = other(stream.primary);
+        for (Node node : kNodes) {
+            if (willing(state_, node, mutant_)) add(What::Connect, node);
+            if (!stream.open[index_of(node)]) continue;
+            if (!stream.open[index_of(other(node))]) {
+                add(What::Notices, node);
+            } else if (state_.left.breaks > 0) {
+                add(What::Breaks, node);
+            }
+        }
+        const bool arrives = !stream.frames.empty() && stream.open[index_of(follower)];
+        if (arrives) add(What::Frame, stream.primary);
+    }
+
+    const State& state_;
+    const Bounds& bounds_;
+    Mutant mutant_;
+    std::vector<Action> actions_;
+};
+
+}  // namespace
+
+std::string describe(const Action& action) {
+    std::string line = text(action.what);
+    if (action.what != What::Forgets) line += action.node == Node::First ? " A" : " B";
+    const bool loses = action.what == What::PowerOff || action.what == What::PowerOffDurable ||
+                       action.what == What::Blink;
+    if (loses) line += ", which keeps writes " + std::to_string(action.detail) + " (bits)";
+    return line;
+}
+
+std::vector<Action> enabled(const State& state, const Bounds& bounds, Mutant mutant) {
+    return Lister(state, bounds, mutant).list();
+}
+
+}  // namespace ha::explore
