@@ -17,7 +17,9 @@ bool LeaseKeeper::update(const Machine& machine, Lease& lease, bool durable, Ins
     }
     // What an earlier process left is not given up yet.
     const bool held = phase == Phase::Opening || phase == Phase::Demoting;
-    if (!held && durable) lease.end();
+    // The workers have let go by themselves, and the machine does not know that it serves nothing.
+    const bool untold = serving_ && !anew && lease.expired(now);
+    if (!held && !untold && durable) lease.end();
     return false;
 }
 

@@ -14,6 +14,7 @@ namespace ha::cluster {
 /// out or not; if that had ended already, by what was confirmed so far. So does one that was handed
 /// the module: since it gave it, the other node may have heard nothing more. All else that begins
 /// to serve begins a new one.
+/// One that has run out while the machine serves does not end before that is told (LeaseExpired).
 class LeaseKeeper {
   public:
     explicit LeaseKeeper(Duration demote_after) : demote_after_(demote_after) {}

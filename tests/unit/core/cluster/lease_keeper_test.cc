@@ -88,6 +88,7 @@ TEST_F(LeaseOfAPrimary, UnderSafeNobodyTakesOverUnasked) {
 
 TEST_F(LeaseOfAPrimary, AloneByItsPolicyItIsNotBound) {
     start();
+    lease_.confirm(Lease::By::Mirror, kNow);
     adopt();
     follow();
     step(PeerSilent{});
@@ -100,6 +101,7 @@ TEST_F(LeaseOfAPrimary, AloneByItsPolicyItIsNotBound) {
 TEST_F(LeaseOfAPrimary, WithAWitnessItIsBoundUntilThatHasSpoken) {
     settings_.witness = record_.witness = {7, 7};
     start();
+    lease_.confirm(Lease::By::Mirror, kNow);
     adopt();
     follow();
     step(RegisterShown{registered(record_.module_id, record_.chain, 0)});
@@ -183,6 +185,43 @@ TEST_F(LeaseOfAPrimary, RunOutItGivesTheModuleUpByForce) {
     }
     step(HeldFailed{});
     EXPECT_EQ(machine_->phase(), Phase::Waiting);
+    EXPECT_FALSE(lease_.bounded());
+}
+
+/// The workers have let go by then, each by itself: a machine that is not told serves nothing.
+TEST_F(LeaseOfAPrimary, RunOutItDoesNotEndBeforeTheMachineIsTold) {
+    start();
+    lease_.confirm(Lease::By::Heartbeat, kNow);
+    adopt();
+    follow();
+    const Instant later = kNow + kBound;
+    ASSERT_TRUE(lease_.expired(later)) << "a worker asks first";
+    step(PeerSilent{}, later);
+    ASSERT_FALSE(machine_->bounded());
+    EXPECT_TRUE(lease_.expired(later)) << "or LeaseExpired never comes";
+    step(LeaseExpired{}, later);
+    EXPECT_EQ(machine_->phase(), Phase::Demoting);
+}
+
+TEST_F(LeaseOfAPrimary, RunOutItEndsWhenTheNodeServesAnewAlone) {
+    settings_.witness = record_.witness = {7, 7};
+    start();
+    lease_.confirm(Lease::By::Heartbeat, kNow);
+    adopt();
+    follow();
+    step(RegisterShown{registered(record_.module_id, record_.chain, 0)});
+    ASSERT_TRUE(lease_.expired(kNow + kBound));
+    step(PeerSilent{});
+    flushed();
+    Chain chain = record_.chain;
+    chain.append({machine_->record().exchange->decision});
+    step(RegisterShown{registered(record_.module_id, chain, 0)});
+    for (const Event& event : std::initializer_list<Event>{LeaseExpired{}, AddressesDropped{},
+                                                           UnitsGone{}, HeldFailed{}}) {
+        EXPECT_TRUE(lease_.expired(kNow));
+        step(event);
+    }
+    EXPECT_EQ(machine_->phase(), Phase::Promoting);
     EXPECT_FALSE(lease_.bounded());
 }
 
