@@ -110,8 +110,9 @@ void Module::command(const cluster::Event& event, Done done) {
 // -------------------------------------------------------------------------
 
 void Module::queue(std::vector<cluster::Effect> effects) {
+    const auto urgent = cluster::enqueue(effects_, std::move(effects));
     update_lease();
-    for (const auto& urgent : cluster::enqueue(effects_, std::move(effects))) execute(urgent);
+    for (const auto& effect : urgent) execute(effect);
     pump();
     drop_strays();
     arm_machine();
@@ -168,7 +169,7 @@ void Module::order(api::WorkerKind kind, api::Order order) {
 
 /// A lease begins before what is held under it is ordered.
 void Module::update_lease() {
-    const bool durable = effects_.empty() && !persisting_;
+    const bool durable = !persisting_ && !cluster::persists(effects_);
     const bool begun = keeper_.update(machine_, lease_.lease(), durable, io::boot_now());
     const bool expired = lease_.look();
     if (begun) {

@@ -85,7 +85,7 @@ void ClusterdModel::workers_ready() {
 }
 
 void ClusterdModel::update_lease() {
-    const bool durable = queue_.empty() && !persisting_;
+    const bool durable = !persisting_ && !persists(queue_);
     keeper_->update(*machine_, host_.lease, durable, clock());
     host_.watch_lease();
     // One of an earlier process, found run out.
@@ -97,8 +97,9 @@ void ClusterdModel::lease_expired() {
 }
 
 void ClusterdModel::take_effects() {
+    const auto urgent = enqueue(queue_, std::exchange(effects_, {}));
     update_lease();
-    for (const auto& urgent : enqueue(queue_, std::exchange(effects_, {}))) execute(urgent);
+    for (const auto& effect : urgent) execute(effect);
     run();
     arm();
     host_.world.stepped(host_);

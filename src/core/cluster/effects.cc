@@ -36,6 +36,10 @@ std::vector<Effect> enqueue(std::deque<Effect>& queue, std::vector<Effect> fresh
     return urgent;
 }
 
+bool persists(const std::deque<Effect>& queue) {
+    return std::any_of(queue.begin(), queue.end(), one_of<Persist>);
+}
+
 void forget_asked(std::deque<Effect>& queue) {
     std::erase_if(queue, one_of<AskWitness>);
 }

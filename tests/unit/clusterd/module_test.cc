@@ -195,6 +195,29 @@ TEST_F(ModuleTest, ALeaseThatRunsOutEndsWhatItAllowed) {
     EXPECT_EQ(count<api::FailHeld>(), 1);
 }
 
+TEST_F(ModuleTest, ALeaseEndsNoSoonerThanTheDiskKnowsWhy) {
+    record_.stopped_together = record_.chain.head().decision.id;
+    auto page = io::LeasePage::open("db", directory_ + "/lease");
+    ASSERT_TRUE(page);
+    Lease& lease = (*page)->lease();
+    lease.begin(io::boot_now(), 1h);
+    make();
+    unit_runs_ = true;
+    module_->workers_ready();
+    run_until([&] { return asked_ > 0; });
+    hello();
+    api::MirrorOpened opened;
+    opened.marker = api::Marker::Valid;
+    opened.serving = true;
+    opened.term = {5, 5};
+    module_->fact(opened);
+    EXPECT_EQ(module_->machine().phase(), Phase::Promoting);
+    EXPECT_EQ(count<api::ServeMirror>(), 0) << "the record is being saved";
+    EXPECT_TRUE(lease.bounded()) << "what a ha-clusterd after this one would find is not that yet";
+    run_until([&] { return count<api::ServeMirror>() > 0; });
+    EXPECT_FALSE(lease.bounded());
+}
+
 TEST_F(ModuleTest, TheOtherNodeIsToldByWhichRulesThisOneDecides) {
     make();
     ASSERT_FALSE(reports_.empty());

@@ -27,5 +27,14 @@ TEST(Effects, APlannedWithdrawalKeepsItsPlace) {
     EXPECT_EQ(queue.size(), 2U);
 }
 
+TEST(Effects, WhatWaitsForTheDiskIsSeenBeforeItsTurn) {
+    std::deque<Effect> queue;
+    EXPECT_FALSE(persists(queue));
+    enqueue(queue, {Tell{}, SendReport{}});
+    EXPECT_FALSE(persists(queue));
+    enqueue(queue, {Persist{}, ServeMirror{}});
+    EXPECT_TRUE(persists(queue));
+}
+
 }  // namespace
 }  // namespace ha::cluster
