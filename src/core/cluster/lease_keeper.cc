@@ -11,8 +11,7 @@ bool LeaseKeeper::update(const Machine& machine, Lease& lease, bool durable, Ins
     const bool anew = serving_ && !served && !adopts;
     if (machine.bounded()) {
         if (lease.bounded() && !anew) return false;
-        const bool given = anew && machine.record().chain.head().decision.cause == Cause::Swap;
-        lease.begin(adopts || given ? Instant{} : now, demote_after_);
+        lease.begin(served ? now : Instant{}, demote_after_);
         return true;
     }
     // What an earlier process left is not given up yet.

@@ -11,10 +11,10 @@ namespace ha::cluster {
 /// ends only when what makes it needless is durable.
 ///
 /// A machine that goes on with what an earlier process served goes on under that one's lease, run
-/// out or not; if that had ended already, by what was confirmed so far. So does one that was handed
-/// the module: since it gave it, the other node may have heard nothing more. All else that begins
-/// to serve begins a new one.
-/// One that has run out while the machine serves does not end before that is told (LeaseExpired).
+/// out or not. All else that begins to serve begins a new one by what was confirmed so far: what
+/// the other node agreed by may have been long on its way. One that serves and lets the other node
+/// into S counts from now: the other is told of it later. One that has run out while the machine
+/// serves does not end before that is told (LeaseExpired).
 class LeaseKeeper {
   public:
     explicit LeaseKeeper(Duration demote_after) : demote_after_(demote_after) {}

@@ -225,6 +225,39 @@ TEST_F(LeaseOfAPrimary, RunOutItEndsWhenTheNodeServesAnewAlone) {
     EXPECT_FALSE(lease_.bounded());
 }
 
+/// What it was agreed by may have been long on its way, and the other one has waited since.
+TEST_F(LeaseOfAPrimary, WhoBeginsToServeHoldsByWhatWasConfirmed) {
+    settings_ = settings_of(Node::Second);
+    settings_.witness = record_.witness = {7, 7};
+    start();
+    MirrorOpened opened;
+    opened.marker_valid = opened.following = true;
+    opened.term = {5, 5};
+    step(opened);
+    step(RegisterShown{registered(record_.module_id, record_.chain, 0)});
+    lease_.confirm(Lease::By::Heartbeat, kNow);
+    ChainEntry swap = entry(3, InSync::both(), false);
+    swap.decision.primary = Node::Second;
+    swap.decision.cause = Cause::Swap;
+    Report peer;
+    peer.module_id = record_.module_id;
+    peer.chain = record_.chain;
+    peer.activity = Activity::Ceding;
+    peer.ceding = swap.decision;
+    peer.witness = peer.witness_configured = settings_.witness;
+    step(PeerReported{peer});
+    step(Sealed{Epoch{2}});
+    flushed();
+    ASSERT_EQ(count<AskWitness>(effects_), 1U);
+    Chain chain = record_.chain;
+    chain.append(swap);
+    const Instant later = kNow + 30s;
+    step(RegisterShown{registered(record_.module_id, chain, 0)}, later);
+    ASSERT_EQ(machine_->phase(), Phase::Promoting);
+    EXPECT_EQ(lease_.expiry(), kNow + kBound);
+    EXPECT_TRUE(lease_.expired(later));
+}
+
 /// R4: a node without a role that was the other one's member leaves a living primary its time.
 TEST_F(LeaseOfAPrimary, ANodeWithoutARoleTakesOverNoSoonerThanASecondary) {
     settings_ = settings_of(Node::Second);
