@@ -1,5 +1,7 @@
 #include "action.h"
 
+#include <utility>
+
 #include "move.h"
 
 namespace ha::explore {
@@ -22,70 +24,46 @@ Action Action::unpack(std::uint32_t packed) {
 
 namespace {
 
+constexpr std::pair<What, const char*> kTexts[] = {
+    {What::Report, "a report arrives at"},
+    {What::Newest, "only the newest report arrives at"},
+    {What::Silent, "silence is noticed by"},
+    {What::Overdue, "the peer is overdue for"},
+    {What::Heard, "the peer is heard again by"},
+    {What::Ahead, "a heartbeat with a newer decision reaches"},
+    {What::Deadline, "a deadline passes on"},
+    {What::Expired, "that the lease has run out is noticed by the clusterd of"},
+    {What::Stop, "stop is ordered on"},
+    {What::StopAll, "stop --all is ordered on"},
+    {What::Swap, "swap is ordered on"},
+    {What::Restart, "restart is ordered on"},
+    {What::Start, "start is ordered on"},
+    {What::Source, "start --as-source is ordered on"},
+    {What::Crash, "clusterd ends on"},
+    {What::CrashDurable, "clusterd ends, its record just made durable, on"},
+    {What::Begin, "clusterd begins on"},
+    {What::RunsOut, "the lease runs out on"},
+    {What::PowerOff, "power is lost on"},
+    {What::PowerOffDurable, "power is lost, the record just made durable, on"},
+    {What::PowerOn, "power is back on"},
+    {What::Blink, "power is lost unnoticed on"},
+    {What::Arrives, "an exchange arrives at the witness and is answered:"},
+    {What::Unanswered, "an exchange arrives at the witness, the answer is lost:"},
+    {What::Read, "the register is read by"},
+    {What::Lost, "the witness is lost to"},
+    {What::Forgets, "the witness shows an older value"},
+    {What::Write, "the application writes on"},
+    {What::Fsync, "the application calls fsync on"},
+    {What::Connect, "the mirror connects from"},
+    {What::Frame, "a mirror frame arrives from"},
+    {What::Breaks, "the mirror's stream breaks for"},
+    {What::Notices, "the end of the mirror's stream is noticed by"},
+    {What::Stalled, "acknowledgements stall on"},
+};
+
 const char* text(What what) {
-    switch (what) {
-        case What::Report:
-            return "a report arrives at";
-        case What::Newest:
-            return "only the newest report arrives at";
-        case What::Silent:
-            return "silence is noticed by";
-        case What::Overdue:
-            return "the peer is overdue for";
-        case What::Heard:
-            return "the peer is heard again by";
-        case What::Ahead:
-            return "a heartbeat with a newer decision reaches";
-        case What::Deadline:
-            return "a deadline passes on";
-        case What::Stop:
-            return "stop is ordered on";
-        case What::StopAll:
-            return "stop --all is ordered on";
-        case What::Swap:
-            return "swap is ordered on";
-        case What::Start:
-            return "start is ordered on";
-        case What::Source:
-            return "start --as-source is ordered on";
-        case What::Crash:
-            return "clusterd ends on";
-        case What::CrashDurable:
-            return "clusterd ends, its record just made durable, on";
-        case What::Begin:
-            return "clusterd begins on";
-        case What::PowerOff:
-            return "power is lost on";
-        case What::PowerOffDurable:
-            return "power is lost, the record just made durable, on";
-        case What::PowerOn:
-            return "power is back on";
-        case What::Blink:
-            return "power is lost unnoticed on";
-        case What::Arrives:
-            return "an exchange arrives at the witness and is answered:";
-        case What::Unanswered:
-            return "an exchange arrives at the witness, the answer is lost:";
-        case What::Read:
-            return "the register is read by";
-        case What::Lost:
-            return "the witness is lost to";
-        case What::Forgets:
-            return "the witness shows an older value";
-        case What::Write:
-            return "the application writes on";
-        case What::Fsync:
-            return "the application calls fsync on";
-        case What::Connect:
-            return "the mirror connects from";
-        case What::Frame:
-            return "a mirror frame arrives from";
-        case What::Breaks:
-            return "the mirror's stream breaks for";
-        case What::Notices:
-            return "the end of the mirror's stream is noticed by";
-        case What::Stalled:
-            return "acknowledgements stall on";
+    for (const auto& [each, words] : kTexts) {
+        if (each == what) return words;
     }
     return "?";
 }
@@ -146,6 +124,7 @@ class Lister {
         const Side& side = state_.at(node);
         if (!side.powered) return add(What::PowerOn, node);
         if (!side.machine) add(What::Begin, node);
+        if (side.lease.bounded && !side.lease.run_out) add(What::RunsOut, node);
     }
 
     void peer(Node node) {
@@ -154,7 +133,8 @@ class Lister {
         if (!side.mail.empty()) add(What::Report, node);
         if (side.mail.size() > 1) add(What::Newest, node);
         if (side.hearing == Hearing::Hears) add(What::Silent, node);
-        if (side.hearing == Hearing::Silent) add(What::Overdue, node);
+        const bool in_time = side.hearing == Hearing::Silent && !confirmed_of(other(node));
+        if (in_time) add(What::Overdue, node);
         const Side& peer = state_.at(other(node));
         const bool lives = peer.machine.has_value();
         if (lives && side.hearing != Hearing::Hears && side.heard && !side.peer_ahead) {
@@ -167,7 +147,23 @@ class Lister {
                 add(What::Ahead, node);
             }
         }
-        if (side.machine->next_deadline()) add(What::Deadline, node);
+        if (side.machine->next_deadline() && !waits_for_lease(node)) add(What::Deadline, node);
+        if (side.lease.run_out && side.machine->serving()) add(What::Expired, node);
+    }
+
+    /// boot_wait is longer than anybody waits for an answer and a lease lasts after that.
+    [[nodiscard]] bool waits_for_lease(Node node) const {
+        const Side& side = state_.at(node);
+        const Held& lease = state_.at(other(node)).lease;
+        const bool waits = side.machine->phase() == Phase::Waiting &&
+                           side.hearing != Hearing::Hears && bounds_.late == 0;
+        return waits && lease.bounded && !lease.run_out;
+    }
+
+    /// What this node holds it holds because the other one has heard it not long ago.
+    [[nodiscard]] bool confirmed_of(Node node) const {
+        const Held& lease = state_.at(node).lease;
+        return bounds_.late == 0 && lease.bounded && !lease.run_out && lease.heard;
     }
 
     void commands(Node node) {
@@ -182,6 +178,7 @@ class Lister {
         if (!side.machine->serving()) return;
         add(What::StopAll, node);
         add(What::Swap, node);
+        add(What::Restart, node);
     }
 
     void application(Node node) {

@@ -18,14 +18,17 @@ enum class What : std::uint8_t {
     Heard,     // evidence of life again
     Ahead,     // a heartbeat shows a newer decision
     Deadline,  // next_deadline() has passed
+    Expired,   // LeaseExpired
     Stop,      // commands
     StopAll,
     Swap,
+    Restart,
     Start,
     Source,        // start --as-source
     Crash,         // clusterd; what it was recording is lost
     CrashDurable,  // clusterd; what it was recording is on the disk
     Begin,         // clusterd again
+    RunsOut,       // the lease: the workers let go
     // of the server; `detail`: what of the page cache a power loss leaves
     PowerOff,
     PowerOffDurable,  // and what was being recorded is on the disk

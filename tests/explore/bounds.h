@@ -23,10 +23,13 @@ struct Bounds {
     unsigned crashes = 1;    // of a clusterd, or power losses
     unsigned breaks = 1;     // of the mirror's stream
     unsigned losses = 1;     // of the witness, or of one answer of it
-    unsigned commands = 0;   // stop, stop --all, swap, start
+    unsigned commands = 0;   // stop, stop --all, swap, restart, start
     unsigned stalls = 0;     // "acknowledgements stalled", at any moment
     unsigned slow = 0;       // something else happens before a record, a flush or an answer is done
     unsigned reports = 1;    // of one node that are on their way; those between are lost
+    /// Not 0: a node may stand still, so that a lease runs out at any later time. Then nothing that
+    /// is left to check rests on a clock, and single execution, which does, is not checked.
+    unsigned late = 0;
     Beginning beginning = Beginning::Pair;
 };
 

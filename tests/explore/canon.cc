@@ -101,24 +101,36 @@ class Canon {
         state(decision.id, decision.number, decision.parent, decision.primary, decision.in_sync,
               decision.cause, decision.overrides);
     }
-    void add(const ChainEntry& entry) { state(entry.decision, entry.used, entry.confirmation); }
+    // Structured bindings, where a member that is added and left out here must not compile.
+    void add(const ChainEntry& entry) {
+        const auto& [decision, used, confirmation] = entry;
+        state(decision, used, confirmation);
+    }
     void add(const Chain& chain) { add(chain.entries()); }
-    void add(const Exchange& exchange) { state(exchange.expected, exchange.decision); }
+    void add(const Exchange& exchange) {
+        const auto& [expected, decision] = exchange;
+        state(expected, decision);
+    }
     void add(const Record& record) {
-        state(record.module_id, record.chain, record.outdated, record.ceding, record.exchange,
-              record.witness, record.witness_open, record.proposed, record.stopped_together,
-              record.wanted, record.open_boot, record.power_lost, record.restarts);
+        const auto& [module_id, chain, outdated, ceding, exchange, witness, witness_open, proposed,
+                     stopped_together, wanted, open_boot, power_lost, restarts] = record;
+        state(module_id, chain, outdated, ceding, exchange, witness, witness_open, proposed,
+              stopped_together, wanted, open_boot, power_lost, restarts);
     }
     void add(const Report& report) {
-        state(report.boot, report.module_id, report.chain, report.outdated, report.power_lost,
-              report.ceding, report.stopped_together, report.activity, report.data_ok, report.term);
-        token(report.attempt);
-        state(report.proposal, report.leaving, report.stopping_together, report.keeps_copy,
-              report.restarts_spent, report.rules, report.witness, report.witness_configured,
-              report.witness_mark, report.witness_heard);
+        const auto& [serial, boot, module_id, chain, outdated, power_lost, ceding, stopped_together,
+                     activity, data_ok, term, attempt, proposal, leaving, stopping_together,
+                     keeps_copy, restarts_spent, rules, witness, witness_configured, witness_mark,
+                     witness_heard, for_people, readiness, reason_code, reason] = report;
+        state(boot, module_id, chain, outdated, power_lost, ceding, stopped_together, activity,
+              data_ok, term);
+        token(attempt);
+        state(proposal, leaving, stopping_together, keeps_copy, restarts_spent, rules, witness,
+              witness_configured, witness_mark, witness_heard);
     }
-    void add(const Registered& value) {
-        state(value.module_id, value.decision, value.rules, value.ancestors);
+    void add(const Registered& registered) {
+        const auto& [module_id, decision, rules, ancestors] = registered;
+        state(module_id, decision, rules, ancestors);
     }
 
     // what waits in a node that is busy
@@ -195,6 +207,8 @@ class Canon {
         if (!same) add(side.record);
         state(side.queue, side.persisting, side.facts, side.mail, side.hearing, side.peer_ahead);
         state(side.heard, side.said, side.reached, side.shown, side.mirror);
+        state(side.lease.bounded, side.lease.run_out, side.lease.heard, side.lease.stale,
+              side.on_its_own);
         state(side.units, side.addresses);
     }
     void add(const Asked& asked) { state(asked.from, asked.awaited, asked.expected, asked.value); }

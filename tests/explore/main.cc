@@ -16,7 +16,7 @@ using namespace ha::explore;
 
 struct Options {
     Setup setup;
-    std::uint64_t max_states = 10'000'000;
+    std::uint64_t max_states = 2'000'000;
     std::string_view policy = "witness";
     std::string_view beginning = "pair";
     std::string_view mutant;
@@ -52,6 +52,7 @@ constexpr Number kNumbers[] = {
     {"--breaks", &Bounds::breaks},       {"--losses", &Bounds::losses},
     {"--commands", &Bounds::commands},   {"--stalls", &Bounds::stalls},
     {"--slow", &Bounds::slow},           {"--reports", &Bounds::reports},
+    {"--late", &Bounds::late},
 };
 
 [[noreturn]] void usage() {

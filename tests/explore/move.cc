@@ -37,16 +37,19 @@ void Move::begin(const Action& action) {
         case What::Heard:
         case What::Ahead:
         case What::Deadline:
+        case What::Expired:
             return begin_at_clusterd(action);
         case What::Stop:
         case What::StopAll:
         case What::Swap:
+        case What::Restart:
         case What::Start:
         case What::Source:
             return begin_command(action);
         case What::Crash:
         case What::CrashDurable:
         case What::Begin:
+        case What::RunsOut:
         case What::PowerOff:
         case What::PowerOffDurable:
         case What::PowerOn:
@@ -84,12 +87,15 @@ void Move::begin_at_clusterd(const Action& action) {
     }
     if (action.what == What::Overdue) {
         side.hearing = Hearing::Overdue;
+        state_.change(other(node)).lease.stale = setup_.bounds.late == 0;
         return deliver(node, PeerOverdue{});
     }
     if (action.what == What::Deadline) {
         return step(node, *side.machine->next_deadline(), DeadlinePassed{});
     }
+    if (action.what == What::Expired) return deliver(node, LeaseExpired{});
     side.hearing = Hearing::Hears;
+    evidence(node);
     if (action.what == What::Heard) return deliver(node, PeerReported{*side.heard});
     side.peer_ahead = true;
     deliver(node, PeerAhead{});
@@ -100,6 +106,7 @@ void Move::begin_command(const Action& action) {
     const bool source = action.what == What::Source;
     if (source || action.what == What::Start) return deliver(action.node, StartRequested{source});
     if (action.what == What::Swap) return deliver(action.node, SwapRequested{});
+    if (action.what == What::Restart) return deliver(action.node, RestartRequested{});
     deliver(action.node, StopRequested{action.what == What::StopAll, false});
 }
 
@@ -107,6 +114,7 @@ void Move::begin_at_server(const Action& action) {
     const Node node = action.node;
     if (action.what == What::Begin) return start(node);
     if (action.what == What::PowerOn) return power_on(node);
+    if (action.what == What::RunsOut) return run_out(node);
     --state_.left.crashes;
     if (action.what == What::Blink) return blink(node, action.detail);
     if (action.what == What::Crash) return crash(node, false);

@@ -28,7 +28,7 @@ class Move {
     Move(State& state, const Setup& setup, Say say = {})
         : state_(state),
           setup_(setup),
-          invariants_(state, setup.decider, forges(setup.mutant)),
+          invariants_(state, setup.decider, setup.bounds.late == 0, forges(setup.mutant)),
           say_(std::move(say)) {}
 
     /// Throws sim::Violation.
@@ -54,7 +54,12 @@ class Move {
     void blink(Node node, Writes left);
     void deliver(Node node, const cluster::Event& event);
     void step(Node node, Instant now, const cluster::Event& event);
+    void update_lease(Node node);
+    void run_out(Node node);
+    void evidence(Node node);
+    void counts_from_here(Node node);
     void take(Node node, std::vector<cluster::Effect> fresh);
+    void pump(Node node);
     void execute(Node node, const cluster::Effect& effect);
     void said(Node node, cluster::Report report);
     void receive(Node node, const SharedReport& report);
@@ -73,6 +78,9 @@ class Move {
     void forget_client(Node node);
     void tell_shown(Node node);
     void prune_asked();
+
+    // ha-vipd and ha-watchdog
+    void workers(Node node, const cluster::Effect& effect);
 
     // ha-replicatord: orders, the follower (move_mirror.cc)
     void order(Node node, const cluster::Effect& effect);
@@ -107,6 +115,7 @@ class Move {
     void settle(Node node);
     bool answer(Node node, Operation& operation);
     void acknowledge(Node node, const Operation& operation);
+    void fail_held(Node node);
     void drop_operations(Node node);
     void trim(Node node);
     void drop_joiner(Node node);
@@ -125,6 +134,9 @@ class Move {
     Invariants invariants_;
     Say say_;
 };
+
+/// Of a lease; any.
+inline constexpr Duration kBound = 1s;
 
 /// Both ends are willing.
 bool willing(const State& state, Node primary, Mutant mutant);

@@ -1,5 +1,6 @@
 // ha-clusterd: the machine and everything between it and the world.
 
+#include <algorithm>
 #include <deque>
 #include <utility>
 
@@ -75,6 +76,8 @@ void Move::start(Node node) {
     const Side& peer = state_.at(other(node));
     if (peer.machine && peer.said) side.mail.push_back(peer.said);
     std::vector<Effect> effects;
+    side.keeper.emplace(kBound);
+    counts_from_here(node);
     side.machine->begin(Instant{}, effects);
     take(node, std::move(effects));
     effects = {};
@@ -112,7 +115,8 @@ void Move::power_off(Node node, Writes left, bool recorded) {
     if (node != state_.stream.primary) state_.stream.frames.clear();
     Side& side = state_.change(node);
     side.mirror = Mirror{};
-    side.units = side.addresses = false;
+    side.units = side.addresses = side.on_its_own = false;
+    side.lease = {};
     side.powered = false;
     side.boot = {};
     blink(node, left);
@@ -144,7 +148,12 @@ void Move::step(Node node, Instant now, const Event& event) {
 }
 
 void Move::fact(Node node, const Event& event) {
-    if (state_.at(node).machine) state_.change(node).facts.push_back(event);
+    if (!state_.at(node).machine) return;
+    auto& facts = state_.change(node).facts;
+    const bool posted = std::any_of(facts.begin(), facts.end(), [](const Event& each) {
+        return std::holds_alternative<LeaseExpired>(each);
+    });
+    if (!posted || !std::holds_alternative<LeaseExpired>(event)) facts.push_back(event);
 }
 
 /// Mutant AgreementCrosses: says that it consents, and goes on asking for its own.
@@ -153,6 +162,7 @@ void Move::receive(Node node, const SharedReport& report) {
     side.heard = report;
     side.peer_ahead = false;
     side.hearing = Hearing::Hears;
+    evidence(node);
     const Record& record = side.machine->record();
     const bool asked = report->proposal && record.exchange && !record.chain.empty() &&
                        report->proposal->parent == record.chain.head().decision.id;
@@ -171,15 +181,20 @@ void Move::take(Node node, std::vector<Effect> fresh) {
     Side& side = state_.change(node);
     std::deque<Effect> queue(std::make_move_iterator(side.queue.begin()),
                              std::make_move_iterator(side.queue.end()));
-    side.queue.clear();
-    for (const Effect& urgent : enqueue(queue, std::move(fresh))) execute(node, urgent);
-    while (!queue.empty() && !state_.at(node).persisting) {
+    const std::vector<Effect> urgent = enqueue(queue, std::move(fresh));
+    side.queue.assign(std::make_move_iterator(queue.begin()), std::make_move_iterator(queue.end()));
+    update_lease(node);
+    for (const Effect& effect : urgent) execute(node, effect);
+    pump(node);
+}
+
+void Move::pump(Node node) {
+    while (!state_.at(node).queue.empty() && !state_.at(node).persisting) {
+        auto& queue = state_.change(node).queue;
         const Effect effect = std::move(queue.front());
-        queue.pop_front();
+        queue.erase(queue.begin());
         execute(node, effect);
     }
-    state_.change(node).queue.assign(std::make_move_iterator(queue.begin()),
-                                     std::make_move_iterator(queue.end()));
 }
 
 void Move::execute(Node node, const Effect& effect) {
@@ -191,22 +206,8 @@ void Move::execute(Node node, const Effect& effect) {
         said(node, report->report);
     } else if (const auto* asked = std::get_if<AskWitness>(&effect)) {
         ask(node, *asked);
-    } else if (std::holds_alternative<HoldAddresses>(effect)) {
-        side.addresses = true;
-        fact(node, AddressesHeld{});
-    } else if (std::holds_alternative<DropAddresses>(effect)) {
-        side.addresses = false;
-        fact(node, AddressesDropped{});
-    } else if (std::holds_alternative<StartUnits>(effect)) {
-        side.units = true;
-        fact(node, UnitsStarted{});
-    } else if (std::holds_alternative<StopUnits>(effect)) {
-        side.units = false;
-        fact(node, UnitsStopped{});
-    } else if (std::holds_alternative<KillUnits>(effect)) {
-        side.units = false;
-        fact(node, UnitsGone{});
     } else {
+        workers(node, effect);
         order(node, effect);
     }
 }
@@ -235,7 +236,8 @@ void Move::become_durable(Node node) {
     side.record = record;
     side.persisting.reset();
     if (is(Mutant::SwapWithoutCeding)) side.record.ceding.reset();
-    take(node, {});
+    pump(node);
+    update_lease(node);
 }
 
 /// One step that needs nobody else.
@@ -248,7 +250,8 @@ bool Move::go_on(Node node) {
     Side& side = state_.change(node);
     const Event event = std::move(side.facts.front());
     side.facts.erase(side.facts.begin());
-    deliver(node, event);
+    const bool over = std::holds_alternative<LeaseExpired>(event) && !side.lease.run_out;
+    if (!over) deliver(node, event);
     return true;
 }
 

@@ -123,6 +123,7 @@ bool willing(const State& state, Node primary, Mutant mutant) {
 /// Both ends, at once: the follower's hello and what the primary makes of it.
 void Move::connect(Node primary) {
     state_.stream = Stream{{true, true}, primary, {}};
+    for (Node node : kNodes) evidence(node);
     const Mirror& to = state_.at(other(primary)).mirror;
     if (!to.resync_target) {
         return resume(primary);
@@ -154,6 +155,7 @@ void Move::resume(Node primary) {
 void Move::frame() {
     Stream& stream = state_.stream;
     const Node follower = other(stream.primary);
+    evidence(follower);
     const Frame frame = stream.frames.front();
     stream.frames.erase(stream.frames.begin());
     const Side& side = state_.at(follower);

@@ -11,8 +11,9 @@ namespace ha::explore {
 using namespace cluster;
 
 void Move::carry(Node node, const ServeMirror& order) {
+    if (state_.at(node).lease.run_out && !is(Mutant::LeaseIgnored)) return fail_held(node);
     const Mirror& before = state_.at(node).mirror;
-    if (before.role != Role::Serving || before.term != order.term) {
+    if (before.role != Role::Serving || before.term != order.term || before.failing) {
         leave_role(node);
         Mirror& begun = state_.change(node).mirror;
         begun.role = Role::Serving;
@@ -54,11 +55,14 @@ void Move::carry(Node node, const AllowAcknowledge& order) {
 }
 
 void Move::carry(Node node, const FailHeld&) {
-    if (state_.at(node).mirror.role == Role::Serving) {
-        state_.change(node).mirror.failing = true;
-        drop_operations(node);
-    }
+    fail_held(node);
     fact(node, HeldFailed{});
+}
+
+void Move::fail_held(Node node) {
+    if (state_.at(node).mirror.role != Role::Serving) return;
+    state_.change(node).mirror.failing = true;
+    drop_operations(node);
 }
 
 // ---- operations

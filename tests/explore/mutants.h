@@ -29,10 +29,12 @@ enum class Mutant {
     UncleanSecondaryStays,  // a secondary loses power and follows on as if nothing had been
     NoSeal,                 // Sealed is answered, nothing is refused
     BirthOnBoth,            // a birth is not asked of the witness
-    OutdatedLeadsAtBoot     // a boot forgets that this node is out of S
+    OutdatedLeadsAtBoot,    // a boot forgets that this node is out of S
+    LeaseIgnored,           // the workers do not let go when the lease has run out
+    LeaseEarly              // a lease ends before what makes it needless is on the disk
 };
 
-inline constexpr std::array<std::pair<std::string_view, Mutant>, 19> kMutants{{
+inline constexpr std::array<std::pair<std::string_view, Mutant>, 21> kMutants{{
     {"local-acknowledge", Mutant::LocalAcknowledge},
     {"assume-won", Mutant::AssumeWon},
     {"takeover-outdated", Mutant::TakeoverOutdated},
@@ -52,6 +54,8 @@ inline constexpr std::array<std::pair<std::string_view, Mutant>, 19> kMutants{{
     {"no-seal", Mutant::NoSeal},
     {"birth-on-both", Mutant::BirthOnBoth},
     {"outdated-leads-at-boot", Mutant::OutdatedLeadsAtBoot},
+    {"lease-ignored", Mutant::LeaseIgnored},
+    {"lease-ends-early", Mutant::LeaseEarly},
 }};
 
 /// What it makes a node believe of a decision is not what was decided.

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "bounds.h"
+#include "core/cluster/lease_keeper.h"
 #include "core/cluster/machine.h"
 #include "truth.h"
 
@@ -107,6 +108,16 @@ enum class Hearing : std::uint8_t { Hears, Silent, Overdue };
 
 using SharedReport = std::shared_ptr<const cluster::Report>;
 
+/// base/lease.h without its clock, kept by the real LeaseKeeper. What is left of the clock: who is
+/// overdue has heard nothing for take_after, so a lease that rests on anything it has heard has run
+/// out by then, and everything held under it is let go.
+struct Held {
+    bool bounded = false;
+    bool run_out = false;
+    bool heard = true;   // the other node has heard something since it began
+    bool stale = false;  // nothing has been confirmed since the other node was overdue
+};
+
 /// One server.
 struct Side {
     bool powered = false;
@@ -130,6 +141,11 @@ struct Side {
     // its client of the witness
     bool reached = false;
     std::shared_ptr<const cluster::Registered> shown;
+
+    // shared by all its processes, until the power is lost
+    Held lease;
+    std::optional<cluster::LeaseKeeper> keeper;  // all it knows is the machine's
+    bool on_its_own = false;  // the lease ended because nobody decides but the policy
 
     // the other workers
     Mirror mirror;

@@ -243,10 +243,37 @@ void Invariants::resumed(Node follower, Writes unsent) const {
 }
 
 void Invariants::always() const {
+    if (in_time_) single_execution();
     for (Node node : kNodes) {
+        served(node);
         serving_copy(node);
         in_sync_copies(node);
     }
+}
+
+/// The application, or the addresses, on both: only if nothing but the policy decided that.
+void Invariants::single_execution() const {
+    const Side& first = state_.at(Node::First);
+    const Side& second = state_.at(Node::Second);
+    const bool twice = (first.units && second.units) || (first.addresses && second.addresses);
+    if (!twice) return;
+    const auto one = state_.truth->find(first.record.chain.head().decision.id);
+    const auto two = state_.truth->find(second.record.chain.head().decision.id);
+    const bool fork = !state_.truth->descends(*one, *two) && !state_.truth->descends(*two, *one);
+    const bool by_policy =
+        decider_ == Decider::Available &&
+        (first.on_its_own || second.on_its_own || (fork && policy_fork(*one, *two)));
+    check(by_policy, "single-execution", "application or address on both nodes");
+}
+
+/// A node that says it serves does, or is about to learn that it may not.
+void Invariants::served(Node node) const {
+    const Side& side = state_.at(node);
+    const bool says = side.machine && side.machine->phase() == Phase::Serving && !side.busy();
+    if (!says || side.lease.run_out) return;
+    const bool does =
+        side.units && side.addresses && side.mirror.role == Role::Serving && !side.mirror.failing;
+    check(does, "served-by-nobody", node_name(node) + " serves and holds nothing");
 }
 
 void Invariants::serving_copy(Node node) const {

@@ -44,9 +44,9 @@ struct Truth {
 /// The invariants; each throws sim::Violation. See docs/safety.md.
 class Invariants {
   public:
-    /// `trust_ids`: a mutant forges what a decision says.
-    Invariants(State& state, Decider decider, bool trust_ids)
-        : state_(state), decider_(decider), trust_ids_(trust_ids) {}
+    /// `in_time`: single execution, too. `trust_ids`: a mutant forges what a decision says.
+    Invariants(State& state, Decider decider, bool in_time, bool trust_ids)
+        : state_(state), decider_(decider), in_time_(in_time), trust_ids_(trust_ids) {}
 
     /// Before it replaces what the node's disk has.
     void recorded(cluster::Node node, const cluster::Record& record);
@@ -69,11 +69,14 @@ class Invariants {
     void used(cluster::Node node, std::size_t known) const;
     void one_branch(cluster::Node node, std::size_t known) const;
     [[nodiscard]] bool policy_fork(std::size_t left, std::size_t right) const;
+    void single_execution() const;
+    void served(cluster::Node node) const;
     void serving_copy(cluster::Node node) const;
     void in_sync_copies(cluster::Node node) const;
 
     State& state_;
     Decider decider_;
+    bool in_time_;
     bool trust_ids_;
 };
 
