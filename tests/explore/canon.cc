@@ -111,22 +111,30 @@ class Canon {
         const auto& [expected, decision] = exchange;
         state(expected, decision);
     }
+    void add(const FailoverSwitch& failover) {
+        const auto& [number, automatic, file] = failover;
+        state(number, automatic, file);
+    }
     void add(const Record& record) {
         const auto& [module_id, chain, outdated, ceding, exchange, witness, witness_open, proposed,
-                     stopped_together, wanted, open_boot, power_lost, restarts] = record;
+                     stopped_together, wanted, open_boot, power_lost, restarts, failover, at_boot,
+                     last_boot] = record;
         state(module_id, chain, outdated, ceding, exchange, witness, witness_open, proposed,
-              stopped_together, wanted, open_boot, power_lost, restarts);
+              stopped_together, wanted, open_boot, power_lost, restarts, failover, at_boot,
+              last_boot);
     }
     void add(const Report& report) {
         const auto& [serial, boot, module_id, chain, outdated, power_lost, ceding, stopped_together,
-                     activity, data_ok, term, attempt, proposal, leaving, stopping_together,
-                     keeps_copy, restarts_spent, rules, witness, witness_configured, witness_mark,
-                     witness_heard, for_people, readiness, reason_code, reason] = report;
+                     activity, data_ok, term, attempt, proposal, withdrawn, withdrawn_heard,
+                     leaving, stopping_together, keeps_copy, restarts_spent, failover, preferred,
+                     at_boot, rules, witness, witness_configured, witness_mark, witness_heard,
+                     for_people, readiness, reason_code, reason] = report;
         state(boot, module_id, chain, outdated, power_lost, ceding, stopped_together, activity,
               data_ok, term);
         token(attempt);
-        state(proposal, leaving, stopping_together, keeps_copy, restarts_spent, rules, witness,
-              witness_configured, witness_mark, witness_heard);
+        state(proposal, withdrawn, withdrawn_heard, leaving, stopping_together, keeps_copy,
+              restarts_spent, failover, preferred, at_boot, rules, witness, witness_configured,
+              witness_mark, witness_heard);
     }
     void add(const Registered& registered) {
         const auto& [module_id, decision, rules, ancestors] = registered;
@@ -178,6 +186,8 @@ class Canon {
     void detail(const StopRequested&) {}
     void detail(const SwapRequested&) {}
     void detail(const RestartRequested&) {}
+    void detail(const FailoverRequested&) {}
+    void detail(const AtBootRequested&) {}
     void detail(const PeerReported&) {}
     void detail(const MirrorFailed&) {}
     void detail(const PeerCopyFailed&) {}

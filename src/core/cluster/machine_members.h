@@ -21,6 +21,7 @@ struct MachineMembers {
         visitor.tokens(m.flush_token_, m.resync_token_, m.attempt_, m.rebuilt_attempt_);
         visitor.state(m.units_gone_, m.addresses_gone_, m.held_failed_);
         visitor.state(m.peer_, m.shrink_, m.first_waits_, m.evict_);
+        visitor.state(m.prefer_due_, m.stood_in_, m.stood_in_at_, m.withdrawn_);
         visitor.state(m.witness_reached_, m.shown_, m.witness_mark_, m.brought_up_, m.won_);
         visitor.state(m.sealed_durable_);
         visitor.state(m.proposal_, m.proposal_due_, m.ceded_to_us_, m.forcing_, m.rebuild_after_);
