@@ -1,6 +1,7 @@
 #include "clusterd/daemon.h"
 
 #include "clusterd/status_line.h"
+#include "clusterd/translate.h"
 #include "core/cluster/codec.h"
 #include "io/log.h"
 #include "io/systemd.h"
@@ -48,6 +49,7 @@ Result<> Daemon::start() {
     if (done) done = open_modules();
     if (done) done = workers_.listen();
     if (!done) return done;
+    ask_for_hardware_watchdog();
     face_.start();
     changed();
     loop_.on_terminate([this] { terminate(); });
@@ -150,6 +152,20 @@ void Daemon::run_replicator(const std::string& module, bool start,
         return [this, leaving, failed, text = done.error().text] {
             if (leaving && connected_.contains(*leaving)) connected_[*leaving].leaving = false;
             failed(text);
+        };
+    });
+}
+
+void Daemon::ask_for_hardware_watchdog() {
+    background_.run([this]() -> std::function<void()> {
+        auto bus = io::open_systemd(10s);
+        auto within = bus ? io::hardware_watchdog(bus->get()) : tl::unexpected(bus.error());
+        return [this, within = std::move(within)] {
+            self_fencing_ = within ? fencing_text(*within)
+                                   : "by software; whether this machine has a watchdog is not "
+                                     "known: " +
+                                         within.error().text;
+            changed();
         };
     });
 }
@@ -282,6 +298,7 @@ ClusterView Daemon::view() const {
         shown.witness = WitnessView{witness->addresses, witness->port, {}};
         if (witness->etcd) shown.witness->etcd = witness->etcd->endpoints;
     }
+    shown.self_fencing = self_fencing_;
     if (nodes.size() == 2) {
         for (std::size_t i = 0; i < nodes[mine].addresses.size(); ++i) {
             bool heard = i < network_up_.size() && network_up_[i];

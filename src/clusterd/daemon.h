@@ -66,6 +66,7 @@ class Daemon final : public Commands {
     [[nodiscard]] ModuleOutside outside(const std::string& module);
     void run_replicator(const std::string& module, bool start,
                         std::function<void(std::string)> failed);
+    void ask_for_hardware_watchdog();
     void ask_whether_runs(const std::string& unit, std::function<void(bool)> answer);
     [[nodiscard]] MirrorProcess replicator(const std::string& module) const;
     void worker_fact(io::WorkerId id, const api::Fact& fact);
@@ -171,6 +172,7 @@ class Daemon final : public Commands {
     std::uint64_t last_request_ = io::random_id().low >> 1U;  // never those of an earlier process
     std::map<std::uint64_t, std::function<void(const ControlReply&)>> requests_;
 
+    std::string self_fencing_;  // in words; empty: systemd has not said yet
     bool terminating_ = false;
     std::string shown_line_;  // by systemctl status
     BusFace face_;

@@ -50,6 +50,7 @@ struct ModuleView {
     bool failover_recorded = true;  // what that says, on both nodes
     std::string preferred;          // a node; empty: none
     std::string preferred_text;     // why it does not serve though the other node does, and could
+    std::string ping_targets;       // of each, whether it answers; empty: there are none
     std::vector<std::string> virtual_ips;
     std::vector<std::string> units;
     std::vector<std::string> paths;
@@ -76,6 +77,8 @@ struct ClusterView {
     bool paired = false;
     bool control_connected = false;
     std::optional<WitnessView> witness;
+    /// How this node ends what does not let go, in words; empty: not known (yet).
+    std::string self_fencing;
     std::vector<NetworkView> networks;
     std::vector<ModuleView> modules;
 };

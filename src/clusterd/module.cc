@@ -31,6 +31,7 @@ cluster::Settings settings(const config::ModuleConfig& module, const config::Clu
     result.module = module.name;
     result.policy =
         module.policy == config::Policy::Safe ? cluster::Policy::Safe : cluster::Policy::Available;
+    result.ping_targets = !module.ping_targets.empty();
     result.automatic_failover = module.failover.automatic;
     for (Node node : {Node::First, Node::Second}) {
         if (module.failover.preferred == result.names[static_cast<std::size_t>(node)]) {
@@ -65,6 +66,8 @@ Module::Module(io::Loop& loop, RecordStore& store, config::ModuleConfig config,
       outside_(std::move(outside)),
       machine_(settings(config_, cluster, self), std::move(record), boot, io::random_id()),
       monitor_(timing(config_.timing)),
+      ping_targets_(loop, config_.name, config_.ping_targets, config_.timing.heartbeat,
+                    {[this] { step(cluster::TargetAnswered{}); }, [this] { show(); }}),
       keeper_(config_.timing.demote_after),
       lease_(loop, outside_.lease, [this] { step(cluster::LeaseExpired{}); }),
       machine_timer_(loop),
@@ -434,6 +437,7 @@ void Module::told(cluster::Monitor::Change change) {
             io::log(io::Level::Notice, api::message::kPeerHeard,
                     {{"HAMIRROR_MODULE", config_.name}},
                     config_.name + ": the other node is heard.");
+            ping_targets_.heard();
             if (peer_report_ && !peer_ahead_) step(cluster::PeerReported{*peer_report_});
             show();
             break;
@@ -442,6 +446,7 @@ void Module::told(cluster::Monitor::Change change) {
                     {{"HAMIRROR_MODULE", config_.name}},
                     config_.name + ": the other node is silent.");
             step(cluster::PeerSilent{});
+            ping_targets_.silent();
             show();
             break;
         case cluster::Monitor::Change::Overdue:
@@ -613,6 +618,7 @@ ModuleView Module::view() const {
     shown.failover_recorded = machine_.failover_recorded();
     shown.preferred = config_.failover.preferred;
     shown.preferred_text = preference_text(machine_.preference(), config_);
+    shown.ping_targets = ping_targets_.view();
     shown.mode = "strict";
     shown.virtual_ips = config_.virtual_ips;
     shown.units = config_.units;

@@ -10,6 +10,7 @@
 #include "api/worker.h"
 #include "clusterd/beat.h"
 #include "clusterd/face.h"
+#include "clusterd/ping_targets.h"
 #include "clusterd/record_store.h"
 #include "core/cluster/effects.h"
 #include "core/cluster/lease_keeper.h"
@@ -128,6 +129,7 @@ class Module {
     ModuleOutside outside_;
     cluster::Machine machine_;
     cluster::Monitor monitor_;
+    PingTargets ping_targets_;
     cluster::LeaseKeeper keeper_;
     io::LeaseWatch lease_;
     bool expiry_posted_ = false;  // a lease of an earlier process, found run out

@@ -37,6 +37,7 @@ Json module_json(const ModuleView& module) {
                  {"failover_recorded", module.failover_recorded},
                  {"preferred", module.preferred},
                  {"preferred_text", module.preferred_text},
+                 {"ping_targets", module.ping_targets},
                  {"mode", module.mode},
                  {"virtual_ips", module.virtual_ips},
                  {"units", module.units},
@@ -59,10 +60,10 @@ bool is_letter_or_digit(char c) {
 }  // namespace
 
 std::string to_json(const ClusterView& view) {
-    Json json = {{"node", view.node},       {"nodes", view.nodes},
-                 {"paired", view.paired},   {"control_connected", view.control_connected},
-                 {"witness", nullptr},      {"networks", Json::array()},
-                 {"modules", Json::array()}};
+    Json json = {{"node", view.node},         {"nodes", view.nodes},
+                 {"paired", view.paired},     {"control_connected", view.control_connected},
+                 {"witness", nullptr},        {"self_fencing", view.self_fencing},
+                 {"networks", Json::array()}, {"modules", Json::array()}};
     if (view.witness && view.witness->etcd.empty()) {
         json["witness"] = {{"addresses", view.witness->addresses}, {"port", view.witness->port}};
     } else if (view.witness) {

@@ -254,17 +254,34 @@ std::string preference_text(cluster::Preference preference, const config::Module
     return "";
 }
 
+std::string fencing_text(Duration hardware) {
+    if (hardware == Duration{}) {
+        return "by software: what does not let go is ended by a reset of this node, but a kernel "
+               "that hangs resets nothing. For that a hardware watchdog: RuntimeWatchdogSec= in "
+               "/etc/systemd/system.conf";
+    }
+    return "by software, and this machine's watchdog resets it " +
+           config::format_duration(hardware) + " after systemd or its kernel hangs";
+}
+
 std::string policy_text(const config::ModuleConfig& module, bool witness_decides) {
     const std::string lets_go =
         "lets go within " + config::format_duration(module.timing.demote_after) +
         ", its processes within " + config::format_duration(module.timing.kill_bound) +
-        " more or the node resets itself (by software)";
+        " more or the node resets itself";
     if (witness_decides) {
         return "the witness decides; the policy is for pairs without one. A node that is cut off " +
                lets_go;
     }
     switch (module.policy) {
         case config::Policy::Available:
+            if (!module.ping_targets.empty()) {
+                return "without a witness: of nodes that cannot see each other each goes on only "
+                       "if a ping target answers it; both may, if it answers both, which is "
+                       "detected, and one version is given up. A primary that is cut off, not "
+                       "heard, or wakes from a pause, " +
+                       lets_go;
+            }
             return "without a witness: when the nodes cannot see each other both may serve; that "
                    "is "
                    "detected, and one version is given up. A primary that is not heard, or wakes "

@@ -32,6 +32,8 @@ std::string name_of(const cluster::Status& status);
 const char* name_of(cluster::AtBoot at_boot);
 /// Why the preferred node does not serve; empty: it does, or this node has no word in it.
 std::string preference_text(cluster::Preference preference, const config::ModuleConfig& module);
+/// `hardware`: within how long the machine's own watchdog resets it; zero: it has none.
+std::string fencing_text(Duration hardware);
 std::string policy_text(const config::ModuleConfig& module, bool witness_decides);
 /// What `chain`, which `node` knows, says of its own copy.
 void fill_membership(NodeView& view, const cluster::Chain& chain, bool outdated,

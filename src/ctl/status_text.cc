@@ -109,6 +109,7 @@ std::string block(const ModuleStatus& module, const ClusterStatus& status) {
     text += reasons(module);
     text += resync_line(module, status);
     if (!module.witness.empty()) text += line("witness", module.witness);
+    if (!module.ping_targets.empty()) text += line("ping", module.ping_targets);
     if (!module.virtual_ips.empty()) text += line("addresses", join(module.virtual_ips));
     return text;
 }
@@ -232,6 +233,7 @@ std::string cluster_text(const ClusterStatus& status) {
     text += line("witness", !witness                ? "none"
                             : witness->etcd.empty() ? join(witness->addresses)
                                                     : "etcd: " + join(witness->etcd));
+    if (!status.self_fencing.empty()) text += line("fencing", status.self_fencing);
     return text;
 }
 

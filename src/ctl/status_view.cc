@@ -46,6 +46,7 @@ ModuleStatus module_status(const Json& json) {
     module.failover_recorded = json.value("failover_recorded", module.failover_recorded);
     module.preferred = json.value("preferred", module.preferred);
     module.preferred_text = json.value("preferred_text", module.preferred_text);
+    module.ping_targets = json.value("ping_targets", module.ping_targets);
     module.mode = json.value("mode", module.mode);
     module.virtual_ips = json.value("virtual_ips", module.virtual_ips);
     module.units = json.value("units", module.units);
@@ -62,6 +63,7 @@ ClusterStatus cluster_status(const Json& json) {
     status.nodes = json.value("nodes", status.nodes);
     status.paired = json.value("paired", status.paired);
     status.control_connected = json.value("control_connected", status.control_connected);
+    status.self_fencing = json.value("self_fencing", status.self_fencing);
     if (const auto witness = json.find("witness"); witness != json.end() && !witness->is_null()) {
         status.witness.emplace();
         status.witness->addresses = witness->value("addresses", status.witness->addresses);

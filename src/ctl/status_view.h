@@ -49,6 +49,7 @@ struct ModuleStatus {
     bool failover_recorded = true;
     std::string preferred;
     std::string preferred_text;
+    std::string ping_targets;
     std::string mode;
     std::vector<std::string> virtual_ips;
     std::vector<std::string> units;
@@ -79,6 +80,7 @@ struct ClusterStatus {
     bool paired = false;
     bool control_connected = false;
     std::optional<WitnessStatus> witness;
+    std::string self_fencing;
     std::vector<NetworkStatus> networks;
     std::vector<ModuleStatus> modules;
 

@@ -127,6 +127,17 @@ std::string problem_of_vip(const std::string& text, const Interfaces& interfaces
            "@INTERFACE";
 }
 
+bool is_own(const std::string& text, const Interfaces& interfaces) {
+    const auto address = config::parse_ipv4(text);
+    for (auto each = interfaces.first; address && each != nullptr; each = each->ifa_next) {
+        if (!each->ifa_addr || each->ifa_addr->sa_family != AF_INET) continue;
+        sockaddr_in own{};
+        std::memcpy(&own, each->ifa_addr, sizeof own);
+        if (std::bit_cast<config::Ipv4>(own.sin_addr.s_addr) == *address) return true;
+    }
+    return false;
+}
+
 }  // namespace
 
 std::vector<config::Problem> check_directories(const config::ModuleConfig& module,
@@ -146,6 +157,12 @@ std::vector<config::Problem> check_interfaces(const config::ModuleConfig& module
     for (std::size_t i = 0; i < module.virtual_ips.size(); ++i) {
         auto text = problem_of_vip(module.virtual_ips[i], interfaces, node);
         if (!text.empty()) out.push_back({index("virtual_ips", i), text});
+    }
+    for (std::size_t i = 0; i < module.ping_targets.size(); ++i) {
+        const auto& target = module.ping_targets[i];
+        if (!is_own(target, interfaces)) continue;
+        out.push_back({index("ping_targets", i),
+                       target + " is an address of " + node + " itself, which answers always"});
     }
     return out;
 }

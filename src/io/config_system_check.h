@@ -7,7 +7,8 @@
 namespace ha::io {
 
 /// What a module's configuration asks for and this node does not have: its directories, its units
-/// (asked of systemd over the system bus), interfaces for its virtual IPs. Blocks for at most a few
+/// (asked of systemd over the system bus), interfaces for its virtual IPs; or has and
+/// must not: an address that is a ping target. Blocks for at most a few
 /// seconds: for hamirrorctl, or a thread. `where` as in config::check(). `node`: this one's name,
 /// for the texts, which the other node shows, too.
 std::vector<config::Problem> check_system(const config::ModuleConfig& module,

@@ -1,5 +1,8 @@
 #include "io/systemd.h"
 
+#include <unistd.h>
+
+#include <algorithm>
 #include <cstdlib>
 #include <cstring>
 
@@ -67,6 +70,19 @@ Result<SdBus> open_systemd(Duration call_timeout, SystemdDoor door) {
     const auto usec = std::chrono::duration_cast<std::chrono::microseconds>(call_timeout).count();
     sd_bus_set_method_call_timeout(bus.get(), static_cast<std::uint64_t>(usec));
     return bus;
+}
+
+/// The property says what is configured, with or without a device to feed.
+Result<Duration> hardware_watchdog(sd_bus* bus) {
+    BusError error;
+    std::uint64_t usec = 0;
+    const int code = sd_bus_get_property_trivial(bus, kName, kManagerPath, kManager,
+                                                 "RuntimeWatchdogUSec", &error.value, 't', &usec);
+    if (code < 0) return failed("RuntimeWatchdogUSec", error, code);
+    constexpr std::uint64_t kNever = std::uint64_t(-1);
+    if (usec == 0 || usec == kNever || access("/dev/watchdog", F_OK) != 0) return Duration{};
+    constexpr std::uint64_t kLongest = 24ULL * 3600 * 1'000'000;
+    return std::chrono::microseconds(std::min(usec, kLongest));
 }
 
 Result<std::string> system_state(sd_bus* bus) {

@@ -29,6 +29,10 @@ Result<SdBus> open_systemd(Duration call_timeout, SystemdDoor door = SystemdDoor
 /// The state of the whole system: "starting", "running", "degraded", "stopping", ...
 Result<std::string> system_state(sd_bus* bus);
 
+/// Within how long the machine's own watchdog resets it when systemd does not turn any more
+/// (RuntimeWatchdogSec= of systemd-system.conf(5)); zero: systemd feeds none.
+Result<Duration> hardware_watchdog(sd_bus* bus);
+
 /// The kind of the job systemd has for `unit` ("start", "restart", "stop", ...); empty: none.
 Result<std::string> job_of(sd_bus* bus, const std::string& unit);
 

@@ -169,6 +169,8 @@ std::vector<YamlReader::Key> module_keys(YamlReader& reader, config::ModuleConfi
         {"failover", [&](const Node& n, Where w) { read_failover(reader, n, w, out.failover); }},
         {"mode", [&](const Node& n, Where w) { read_mode(reader, n, w); }},
         {"without_witness", [&](const Node& n, Where w) { read_policy(reader, n, w, out.policy); }},
+        {"ping_targets",
+         [&](const Node& n, Where w) { reader.texts(n, w, "addresses", out.ping_targets); }},
         {"timing", [&](const Node& n, Where w) { read_timing(reader, n, w, out.timing); }},
         {"port", [&](const Node& n, Where w) { reader.port(n, w, out.port); }},
     };
@@ -224,8 +226,8 @@ Parsed<config::ModuleConfig> parse_module(std::string_view text, const std::stri
     config::ModuleConfig out;
     if (auto root = reader.load(text)) {
         reader.map(*root, "", "a module", module_keys(reader, out),
-                   {"checks", "secondary", "ping_targets", "depends_on", "follows", "avoids",
-                    "group", "hooks", "encryption", "witness"});
+                   {"checks", "secondary", "depends_on", "follows", "avoids", "group", "hooks",
+                    "encryption", "witness"});
     }
     const bool half_read = reader.has_problems();
     add_new(reader, half_read, config::check(out, cluster));

@@ -115,6 +115,10 @@ std::string render(const config::ModuleConfig& module) {
     emit_failover(out, module.failover);
     out << YAML::Key << "mode" << YAML::Value << "strict";
     out << YAML::Key << "without_witness" << YAML::Value << config::name(module.policy);
+    if (!module.ping_targets.empty()) {
+        out << YAML::Key << "ping_targets" << YAML::Value;
+        emit_list(out, module.ping_targets);
+    }
     emit_timing(out, module.timing);
     if (module.port != 0) out << YAML::Key << "port" << YAML::Value << module.port;
     out << YAML::EndMap;

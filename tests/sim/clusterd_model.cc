@@ -66,6 +66,7 @@ void ClusterdModel::start() {
     monitor_->evidence(clock());  // a peer that is not there is missed from now on
     peer_report_.reset();
     peer_ahead_ = false;
+    silent_since_.reset();
     peer_clock_.reset();
     host_.world.witness.forget(host_.self);
     effects_.clear();
@@ -130,6 +131,8 @@ void ClusterdModel::deliver(const Event& event) {
     world.say(host_, [&] { return "> " + describe(event); });
     ++world.totals.events;
     effects_.clear();
+    if (std::holds_alternative<PeerReported>(event)) silent_since_.reset();
+    if (std::holds_alternative<PeerSilent>(event)) silent_since_ = world.now();
     if (std::holds_alternative<WitnessConfigured>(event)) forget_asked(queue_);
     machine_->step(clock(), event, effects_);
     take_effects();
@@ -191,6 +194,7 @@ void ClusterdModel::execute_persist(const Record& record) {
     bool slow = world.random.chance(world.weather.slow_disk);
     Duration takes = slow ? world.random.between(10ms, 2500ms) : world.random.between(200us, 8ms);
     persisting_ = record;
+    world.invariants.decides(host_, record);
     world.scheduler.after(takes, host_.owner(), [this, process = process_] {
         if (process != process_) return;
         host_.world.invariants.recorded(host_, *persisting_);
@@ -334,6 +338,24 @@ void ClusterdModel::tick() {
                            [to = &host_.peer().clusterd, said] { to->heartbeat(said); });
     told(monitor_->check(clock()));
     told(monitor_->check(clock()));
+    ping();
+}
+
+bool ClusterdModel::peer_gave_up() const {
+    return peer_report_ && (peer_report_->activity == Activity::Waiting ||
+                            peer_report_->activity == Activity::Stopped);
+}
+
+/// What answers was asked in this very silence.
+void ClusterdModel::ping() {
+    World& world = host_.world;
+    if (world.witnesses != Witnesses::PingTarget || !silent_since_) return;
+    if (world.network.target_reached(host_.self) != world.now()) return;
+    world.scheduler.after(world.network.latency(), host_.owner(),
+                          [this, process = process_, since = silent_since_] {
+                              const bool same = process == process_ && since == silent_since_;
+                              if (same) deliver(TargetAnswered{});
+                          });
 }
 
 void ClusterdModel::arm() {

@@ -54,8 +54,13 @@ class ClusterdModel {
     void control_up();
     void tick();
     void lease_expired();
+    /// The other node is silent, since when.
+    [[nodiscard]] const std::optional<Time>& silent_since() const { return silent_since_; }
+    /// Its last word was that it does not serve: it cannot begin to without this node's consent.
+    [[nodiscard]] bool peer_gave_up() const;
 
   private:
+    void ping();
     void workers_ready();
     void take_effects();
     void run();
@@ -93,6 +98,7 @@ class ClusterdModel {
     std::optional<cluster::LeaseKeeper> keeper_;
     std::optional<cluster::Report> peer_report_;
     bool peer_ahead_ = false;
+    std::optional<Time> silent_since_;
     std::optional<Instant> peer_clock_;
 };
 

@@ -79,6 +79,18 @@ void lose_power_everywhere(World& world) {
     });
 }
 
+/// A node whose own links are down does not reach the ping target, either; or the switch is gone.
+std::string cut_target(World& world) {
+    std::string text;
+    const auto whose = world.random.below(4);  // one node's, both, none
+    for (Node node : {Node::First, Node::Second}) {
+        if (whose != index_of(node) && whose != 2) continue;
+        world.network.block_target(node);
+        text += node == Node::First ? " A's ping target" : " B's ping target";
+    }
+    return text;
+}
+
 void cut(World& world) {
     if (world.network.any_blocked()) return;
     ++world.totals.cuts;
@@ -94,6 +106,7 @@ void cut(World& world) {
                     (from == Node::First ? " A>B" : " B>A");
         }
     }
+    if (world.witnesses == Witnesses::PingTarget) text += cut_target(world);
     world.note(text);
     later(world, outage(world), [&world] {
         world.note("## links up");
@@ -241,7 +254,9 @@ void something(World& world) {
                                         command,
                                         command,
                                         command};
-    if (world.witnesses != Witnesses::None && world.random.chance(150)) return break_witness(world);
+    const bool witnessed =
+        world.witnesses == Witnesses::One || world.witnesses == Witnesses::Changing;
+    if (witnessed && world.random.chance(150)) return break_witness(world);
     if (world.witnesses == Witnesses::Changing && world.random.chance(100))
         return change_witness(world);
     kFaults[world.random.below(std::size(kFaults))](world);

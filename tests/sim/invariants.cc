@@ -120,6 +120,19 @@ void Invariants::decided(const Decision& decision, std::size_t known) {
     if (decision.in_sync != InSync::both()) only_member(decision, known);
 }
 
+/// With a ping target: nobody goes on alone in a silence that may be the fault of its own links.
+void Invariants::decides(const Host& host, const Record& record) const {
+    const auto& since = host.clusterd.silent_since();
+    if (world_.witnesses != Witnesses::PingTarget || !since || record.chain.empty()) return;
+    const Decision& decision = record.chain.head().decision;
+    const bool alone = decision.cause == Cause::Shrink || decision.cause == Cause::Takeover;
+    if (!alone || host.clusterd.peer_gave_up() || decision.primary != host.self ||
+        host.record.chain.contains(decision.id))
+        return;
+    check(world_.network.target_reached(host.self) >= *since, "ping-target",
+          describe(decision) + " by a node that reached no ping target");
+}
+
 /// R12: who takes over has refused the frames of the decisions before, durably.
 void Invariants::sealed_before(const Decision& decision) {
     bool takes = decision.cause == Cause::Takeover || decision.cause == Cause::Swap ||
@@ -355,9 +368,18 @@ void Invariants::single_execution() {
         world_.witnesses != Witnesses::One && world_.weather.policy == Policy::Available;
     // What a paused node holds it holds until it wakes.
     const bool may_take = by_policy || world_.witnesses != Witnesses::None;
+    const bool both_may = by_policy && !cut_off(first) && !cut_off(second);
     const bool excused =
-        (by_policy && world_.in_silence(20s)) || (may_take && world_.paused_lately(kLetsGoWithin));
+        (both_may && world_.in_silence(20s)) || (may_take && world_.paused_lately(kLetsGoWithin));
     check(excused, "single-execution", "application or address on both nodes");
+}
+
+/// Not alone by its own record, and what would allow it to be does not answer.
+bool Invariants::cut_off(const Host& host) const {
+    const auto& since = host.clusterd.silent_since();
+    const bool asks = world_.witnesses == Witnesses::PingTarget && since;
+    return asks && world_.network.target_reached(host.self) < *since &&
+           host.record.chain.head().decision.in_sync == InSync::both();
 }
 
 void Invariants::serving_copy(const Host& host) {

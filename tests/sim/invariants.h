@@ -19,6 +19,8 @@ class Invariants {
   public:
     explicit Invariants(World& world) : world_(world) {}
 
+    /// A record is about to be written.
+    void decides(const Host& host, const cluster::Record& record) const;
     /// A record is durable now.
     void recorded(Host& host, const cluster::Record& record);
     /// An order leaves for a worker.
@@ -46,6 +48,7 @@ class Invariants {
     void takes_over_alone(const Host& host, const cluster::Record& record) const;
     void learn(Host& host, const cluster::Record& record);
     void decided(const cluster::Decision& decision, std::size_t known);
+    [[nodiscard]] bool cut_off(const Host& host) const;
     void sealed_before(const cluster::Decision& decision);
     void joined(const Host& host, const cluster::Decision& decision);
     void only_member(const cluster::Decision& decision, std::size_t known);

@@ -142,6 +142,8 @@ Options parse(int argc, char** argv) {
             options.play = play_boot;
         } else if (flag == "--witness") {
             options.witnesses = Witnesses::One;
+        } else if (flag == "--ping-target") {
+            options.witnesses = Witnesses::PingTarget;
         } else if (flag == "--changing-witness") {
             options.witnesses = Witnesses::Changing;
         } else if (flag == "--mutant") {

@@ -24,10 +24,12 @@ enum class Mutant {
     AssumeWon,       // what was asked of the witness is taken for decided
     ForgetExchange,  // a restart forgets what was asked and not answered
     WitnessForgets,  // the witness comes back with an older value
-    WitnessAtOnce    // a node goes by the witness of its own file from its next start on
+    WitnessAtOnce,   // a node goes by the witness of its own file from its next start on
+    // without
+    PingNoTarget  // nobody asks the ping target
 };
 
-inline constexpr std::array<std::pair<std::string_view, Mutant>, 13> kMutants{{
+inline constexpr std::array<std::pair<std::string_view, Mutant>, 14> kMutants{{
     {"local-acknowledge", Mutant::LocalAcknowledge},
     {"takeover-outdated", Mutant::TakeoverOutdated},
     {"tell-early", Mutant::TellEarly},
@@ -41,6 +43,7 @@ inline constexpr std::array<std::pair<std::string_view, Mutant>, 13> kMutants{{
     {"forget-exchange", Mutant::ForgetExchange},
     {"witness-forgets", Mutant::WitnessForgets},
     {"witness-at-once", Mutant::WitnessAtOnce},
+    {"ping-no-target", Mutant::PingNoTarget},
 }};
 
 inline std::optional<Mutant> find_mutant(std::string_view wanted) {

@@ -68,7 +68,16 @@ void Network::vanish(Node end) {
     }
 }
 
+void Network::block_target(Node node) {
+    target_blocked_[index_of(node)] = world_.now();
+}
+
+Time Network::target_reached(Node node) const {
+    return target_blocked_[index_of(node)].value_or(world_.now());
+}
+
 void Network::unblock_all() {
+    target_blocked_ = {};
     for (Link link : {Link::Control, Link::Mirror}) {
         auto index = static_cast<std::size_t>(link);
         blocked_[index] = {};

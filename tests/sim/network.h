@@ -4,6 +4,7 @@
 #include <deque>
 #include <functional>
 #include <memory>
+#include <optional>
 
 #include "core/cluster/decision.h"
 #include "scheduler.h"
@@ -64,6 +65,10 @@ class Network {
         return blocked_[static_cast<std::size_t>(link)][index_of(from)];
     }
     [[nodiscard]] bool any_blocked() const;
+    /// The ping target does not answer this node until unblock_all().
+    void block_target(Node node);
+    /// When a probe of this node could be answered last.
+    [[nodiscard]] Time target_reached(Node node) const;
     /// Datagrams: lost, delayed, doubled, out of order; never three lost in a row unless blocked.
     void datagram(Node from, const std::function<void()>& deliver);
 
@@ -93,6 +98,7 @@ class Network {
     std::array<std::uint64_t, 2> blocks_{};  // by link: counts changes
     std::array<std::shared_ptr<Stream>, 2> streams_;
     std::array<int, 2> lost_in_a_row_{};
+    std::array<std::optional<Time>, 2> target_blocked_;  // since when
 };
 
 }  // namespace ha::sim

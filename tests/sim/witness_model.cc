@@ -25,7 +25,7 @@ void WitnessModel::power(bool on) {
 }
 
 void WitnessModel::begin() {
-    if (world_.witnesses == Witnesses::None) return;
+    if (world_.witnesses == Witnesses::None || world_.witnesses == Witnesses::PingTarget) return;
     const bool has = world_.witnesses == Witnesses::One || world_.random.chance(500);
     if (has) configured_[0] = configured_[1] = world_.random.id();
     tick();

@@ -16,7 +16,8 @@ class World;
 enum class Witnesses {
     None,
     One,
-    Changing  // added, replaced and removed while everything runs (R14)
+    Changing,   // added, replaced and removed while everything runs (R14)
+    PingTarget  // none, but a ping target; always `available`
 };
 
 /// The witness: a durable register on a third machine, the ways to it, and each node's client of

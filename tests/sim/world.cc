@@ -60,6 +60,7 @@ World::World(std::uint64_t seed, Mutant the_mutant, Witnesses the_witnesses,
       network(*this),
       witness(*this),
       invariants(*this) {
+    if (witnesses == Witnesses::PingTarget) weather.policy = Policy::Available;
     ledger.trust_ids = mutant == Mutant::TakeoverOutdated;
     for (Node node : kNodes) hosts_[index_of(node)] = std::make_unique<Host>(*this, node);
     network.on_lost = [this](Link link, Node end) {
@@ -82,6 +83,7 @@ Settings World::settings(Node node) const {
     settings.self = node;
     settings.module = "m";
     settings.policy = weather.policy;
+    settings.ping_targets = witnesses == Witnesses::PingTarget && mutant != Mutant::PingNoTarget;
     settings.witness = witness.configured(node);
     settings.automatic_failover = weather.automatic_failover;
     settings.preferred = weather.preferred;

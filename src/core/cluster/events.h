@@ -50,6 +50,9 @@ struct PeerReported {
 struct PeerSilent {};
 /// No evidence for take_after. Always after PeerSilent.
 struct PeerOverdue {};
+/// The peer is silent, and a ping target answered a probe that was sent after PeerSilent. May come
+/// any number of times.
+struct TargetAnswered {};
 /// The peer's heartbeat shows a newer decision than ours that this node had no part in
 /// (overtaken()).
 struct PeerAhead {};
@@ -134,7 +137,7 @@ using Event =
                  Drained, FirstModification, HeldFailed, MirrorClosed, AddressesHeld,
                  AddressesDropped, UnitsStarted, UnitsStopped, UnitsGone, UnitFailed, PeerAhead,
                  RegisterShown, WitnessLost, WitnessConfigured, RestartRequested, LeaseExpired,
-                 FailoverRequested, AtBootRequested>;
+                 FailoverRequested, AtBootRequested, TargetAnswered>;
 
 const char* name(const Event& event);
 

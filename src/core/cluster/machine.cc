@@ -57,13 +57,15 @@ void Machine::step(Instant now, const Event& event, std::vector<Effect>& effects
     effects_ = &effects;
     if (const auto* reported = std::get_if<PeerReported>(&event)) {
         contact_ = true;
-        silent_ = overdue_ = false;
+        silent_ = overdue_ = target_answered_ = false;
         peer_report_ = reported->report;
     } else if (std::holds_alternative<PeerSilent>(event)) {
-        contact_ = false;
+        contact_ = target_answered_ = false;
         silent_ = true;
     } else if (std::holds_alternative<PeerOverdue>(event)) {
         overdue_ = true;
+    } else if (std::holds_alternative<TargetAnswered>(event)) {
+        target_answered_ = silent_;
     } else if (std::holds_alternative<PeerAhead>(event)) {
         contact_ = false;  // what it said last holds no more
         peer_report_.reset();
@@ -559,16 +561,23 @@ bool Machine::serving() const {
 bool Machine::bounded() const {
     if (!serving()) return false;
     const bool both_may = by_witness() || settings_.policy == Policy::Available;
-    const bool goes_on = !by_witness() && silent_;
+    const bool goes_on = !by_witness() && silent_ && may_decide_alone();
     const bool asked_for = record_.exchange && record_.exchange->decision.in_sync.has(peer());
     return both_may && !goes_on && (asked_for || head().in_sync.has(peer()));
+}
+
+/// Without a witness: that the other node is silent is no fault of this one's links, as far as the
+/// configuration wants to know.
+bool Machine::may_decide_alone() const {
+    const bool asks = settings_.ping_targets && settings_.policy == Policy::Available;
+    return !asks || !silent_ || target_answered_;
 }
 
 std::optional<Instant> Machine::next_deadline() const {
     std::optional<Instant> next = deadline_;
     const auto also = [&next](const Instant& due) { next = next ? std::min(*next, due) : due; };
     if (prefer_due_) also(*prefer_due_);
-    const bool proposed = !by_witness() && shrink_ == Shrink::Proposed;
+    const bool proposed = !by_witness() && shrink_ == Shrink::Proposed && may_decide_alone();
     if (proposed && phase_ != Phase::Ceding) also(proposal_due_);
     return next;
 }

@@ -60,6 +60,9 @@ struct Settings {
     std::array<std::string, 2> names{"node1", "node2"};
     std::string module;
     Policy policy = Policy::Available;
+    /// Without a witness, under `available`: while the other node is silent, nobody goes on alone
+    /// or takes over before a ping target answered (TargetAnswered).
+    bool ping_targets = false;
     /// The witness that cluster.yaml names, by its store's id. In force it is what decides
     /// (machine_register.cc); the policy is for pairs without. How it comes into force:
     /// machine_rules.cc.
@@ -125,7 +128,8 @@ class Machine {
     [[nodiscard]] bool serving() const;
     /// What this node holds it holds under a lease (base/lease.h), for as long as it serves: the
     /// other node may legally take the module over. Not under a recorded S={self}; not under `safe`
-    /// without a witness; nor while this node is about to go on alone by its policy.
+    /// without a witness; nor while this node is about to go on alone by its policy, with ping
+    /// targets once one of them answered.
     [[nodiscard]] bool bounded() const;
     [[nodiscard]] bool in_contact() const { return contact_; }
     /// The other node knows a newer decision than this one (its number and id), it is not what this
@@ -190,6 +194,7 @@ class Machine {
     void waiting_report(const Event& event);
     void waiting_silent(const Event& event);
     void waiting_overdue(const Event& event);
+    void waiting_answered(const Event& event);
     void waiting_ahead(const Event& event);
     void waiting_deadline(const Event& event);
     void waiting_durable(const Event& event);
@@ -241,6 +246,7 @@ class Machine {
     void serving_report(const Event& event);
     void serving_silent(const Event& event);
     void serving_deadline(const Event& event);
+    void serving_answered(const Event& event);
     void lease_expired(const Event& event);
     void overtaken_primary(const Event& event);
     void serving_stop(const Event& event);
@@ -375,6 +381,7 @@ class Machine {
     }
     [[nodiscard]] const Decision& head() const { return record_.chain.head().decision; }
     [[nodiscard]] bool in_sync_self() const;
+    [[nodiscard]] bool may_decide_alone() const;
     [[nodiscard]] Activity activity() const;
     [[nodiscard]] bool peer_fits() const;
     [[nodiscard]] bool peer_knows() const;
@@ -393,9 +400,10 @@ class Machine {
     bool boot_wait_over_ = false;
 
     // what is known of the other node
-    bool contact_ = false;  // its last report is its present view
-    bool silent_ = false;   // PeerSilent came; neither: this process has just begun
-    bool overdue_ = false;  // and PeerOverdue
+    bool contact_ = false;          // its last report is its present view
+    bool silent_ = false;           // PeerSilent came; neither: this process has just begun
+    bool overdue_ = false;          // and PeerOverdue
+    bool target_answered_ = false;  // and TargetAnswered
     std::optional<Report> peer_report_;
 
     // this node's workers

@@ -104,7 +104,8 @@ const char* name(const Event& event) {
         "RestartRequested",
         "LeaseExpired",
         "FailoverRequested",
-        "AtBootRequested"};
+        "AtBootRequested",
+        "TargetAnswered"};
     static_assert(kNames.back() != nullptr, "an event has no name");
     return kNames[event.index()];
 }

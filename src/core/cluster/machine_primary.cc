@@ -171,8 +171,17 @@ void Machine::serving_silent(const Event&) {
         return drop_rebuild();
     }
     if (peer_ == Peer::Absent) return;
-    if (!by_witness() && shrink_ == Shrink::Proposed) return settle_shrink(Confirmation::Alone);
+    if (!by_witness() && shrink_ == Shrink::Proposed && may_decide_alone()) {
+        return settle_shrink(Confirmation::Alone);
+    }
     if (shrink_ == Shrink::None) begin_shrink();
+}
+
+/// A shrink waited for it; the same proposal, if there is one: the peer may have consented to it.
+void Machine::serving_answered(const Event&) {
+    if (by_witness() || !silent_) return;
+    if (shrink_ == Shrink::Proposed) return settle_shrink(Confirmation::Alone);
+    if (shrink_ == Shrink::Delayed) begin_shrink();
 }
 
 /// Acknowledgements stalled, or the peer's copy failed: it must leave S though it may be heard
@@ -262,6 +271,10 @@ void Machine::flushed(const Event& event) {
         shrink_ = Shrink::Delayed;
         return;
     }
+    if (!by_witness() && phase_ != Phase::Ceding && !may_decide_alone()) {
+        shrink_ = Shrink::Delayed;  // serving_answered() goes on, or the lease runs out
+        return;
+    }
     proposal_ = child(InSync::only(self()), self(), Cause::Shrink);
     proposal_due_ = now_ + settings_.proposal_bound;
     shrink_ = Shrink::Proposed;
@@ -275,7 +288,8 @@ void Machine::flushed(const Event& event) {
 /// A peer that is heard and answers no proposal cannot answer for this module (its disk, a control
 /// connection that does not pass): as a silent one.
 void Machine::serving_deadline(const Event&) {
-    if (!by_witness() && shrink_ == Shrink::Proposed && now_ >= proposal_due_) {
+    const bool proposed = !by_witness() && shrink_ == Shrink::Proposed && may_decide_alone();
+    if (proposed && now_ >= proposal_due_) {
         return settle_shrink(Confirmation::Alone);
     }
     if (!deadline_ || now_ < *deadline_) return;
@@ -286,9 +300,10 @@ void Machine::serving_deadline(const Event&) {
 /// The workers have begun to let go. With a witness this node may have it back at once, if that
 /// says so; without one the other node may have it, and says so when it is met.
 void Machine::lease_expired(const Event&) {
-    tell("isolated",
-         peer_name() + " has not confirmed in time that it hears this node" +
-             (by_witness() ? ", and the witness has not said that it may go on alone." : "."));
+    tell("isolated", peer_name() + " has not confirmed in time that it hears this node" +
+                         (by_witness() ? ", and the witness has not said that it may go on alone."
+                          : may_decide_alone() ? "."
+                                               : ", and no ping target answers."));
     boot_wait_over_ = boot_wait_over_ || by_witness();
     demote();
 }

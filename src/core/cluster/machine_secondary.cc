@@ -107,7 +107,7 @@ void Machine::secondary_silent(const Event&) {
 
 void Machine::secondary_overdue(const Event&) {
     if (contact_) return;
-    const bool may = by_witness() || settings_.policy == Policy::Available;
+    const bool may = by_witness() || (settings_.policy == Policy::Available && may_decide_alone());
     if (may && automatic()) return seal();
     boot_wait_over_ = true;
     enter_waiting();

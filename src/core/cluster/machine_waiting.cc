@@ -58,6 +58,10 @@ void Machine::waiting_overdue(const Event&) {
     evaluate();
 }
 
+void Machine::waiting_answered(const Event&) {
+    evaluate();
+}
+
 /// What it said last holds no more, and what it decided is not known here.
 void Machine::waiting_ahead(const Event&) {
     evaluate();
@@ -303,7 +307,8 @@ void Machine::decide_alone() {
         return block("peer-first",
                      "Both nodes were stopped together and " + peer_name() + " was primary.");
     }
-    block("peer-needed", peer_name() + " may hold newer data and is not seen.");
+    block("peer-needed", peer_name() + " may hold newer data and is not seen" +
+                             (may_decide_alone() ? "." : "; no ping target answers, either."));
 }
 
 // ---- an operator's word

@@ -198,6 +198,48 @@ void check_timing(const Timing& timing, Problems& out) {
     }
 }
 
+std::string problem_of_target(const std::string& text, const ModuleConfig& module,
+                              const ClusterConfig& cluster) {
+    const auto address = parse_ipv4(text);
+    if (!address || (*address)[0] == 0 || (*address)[0] == 127 || (*address)[0] >= 224) {
+        return quoted(text) +
+               " is not the IPv4 address of another machine, such as the router's; names are not "
+               "looked up";
+    }
+    for (const auto& node : cluster.nodes) {
+        for (const auto& own : node.addresses) {
+            if (own != text) continue;
+            return text + " is the address of " + node.name +
+                   "; a ping target is a third machine that both nodes reach";
+        }
+    }
+    for (const auto& vip : module.virtual_ips) {
+        if (address_part(vip) == text) return text + " is a virtual IP of this module";
+    }
+    return {};
+}
+
+void check_ping_targets(const ModuleConfig& module, const ClusterConfig& cluster, Problems& out) {
+    const auto& list = module.ping_targets;
+    if (list.size() > kMaxPingTargets) {
+        out.push_back(
+            {"ping_targets", "at most " + std::to_string(kMaxPingTargets) + " addresses"});
+    }
+    if (!list.empty() && module.policy == Policy::Safe) {
+        out.push_back({"ping_targets",
+                       "only a node that may go on alone asks them; with without_witness: safe "
+                       "none does. Leave one of the two out"});
+    }
+    for (std::size_t i = 0; i < list.size(); ++i) {
+        auto text = problem_of_target(list[i], module, cluster);
+        const auto here = list.begin() + static_cast<std::ptrdiff_t>(i);
+        if (text.empty() && std::find(list.begin(), here, *here) != here) {
+            text = list[i] + " appears twice";
+        }
+        if (!text.empty()) out.push_back({index("ping_targets", i), text});
+    }
+}
+
 void check_port(const ModuleConfig& module, const ClusterConfig& cluster, Problems& out) {
     if (module.port == 0) return;
     if (module.port < 1024 || module.port == cluster.control_port) {
@@ -246,6 +288,7 @@ std::vector<Problem> check(const ModuleConfig& module, const ClusterConfig& clus
     check_virtual_ips(module, cluster, out);
     check_units(module, out);
     check_failover(module, cluster, out);
+    check_ping_targets(module, cluster, out);
     check_timing(module.timing, out);
     check_port(module, cluster, out);
     return out;

@@ -61,6 +61,9 @@ inline constexpr std::size_t kMaxModules = 32;
 /// As etcd has members, at most.
 inline constexpr std::size_t kMaxEtcdEndpoints = 8;
 
+/// Of one module.
+inline constexpr std::size_t kMaxPingTargets = 4;
+
 /// Modules' ports are assigned from here.
 inline constexpr std::uint16_t kFirstModulePort = 7410;
 
@@ -99,6 +102,7 @@ struct ModuleConfig {
     std::vector<std::string> units;
     Failover failover;
     Policy policy = Policy::Available;
+    std::vector<std::string> ping_targets;  // IPv4; only for `available`
     Timing timing;
     std::uint16_t port = 0;  // of the mirror; 0: not assigned yet
 };

@@ -43,6 +43,7 @@ std::uint64_t rules_digest(const ModuleConfig& module) {
     }
     put(out, module.units);
     out.u16(module.port);
+    if (!module.ping_targets.empty()) put(out, module.ping_targets);
     return digest(bytes);
 }
 

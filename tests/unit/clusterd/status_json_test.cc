@@ -12,10 +12,10 @@ TEST(StatusJson, IsThisFormatAndNoOther) {
     EXPECT_EQ(
         to_json(commands.view()),
         R"({"node":"node2","nodes":["node1","node2"],"paired":true,"control_connected":false,)"
-        R"("witness":null,"networks":[{"local":"10.0.0.2","peer":"10.0.0.1","heard":true}],)"
+        R"("witness":null,"self_fencing":"","networks":[{"local":"10.0.0.2","peer":"10.0.0.1","heard":true}],)"
         R"("modules":[{"module":"web-shop","primary":"node1","policy":"available",)"
         R"("policy_text":"","witness":"","automatic_failover":true,)"
-        R"("failover_recorded":true,"preferred":"","preferred_text":"","mode":"strict","virtual_ips":["192.0.2.10/24"],)"
+        R"("failover_recorded":true,"preferred":"","preferred_text":"","ping_targets":"","mode":"strict","virtual_ips":["192.0.2.10/24"],)"
         R"("units":["shop.service"],"paths":["/srv/shop"],)"
         R"("resync":{"running":false,"files_total":0,"files_done":0,"bytes_examined":0,)"
         R"("bytes_sent":0},"since_unix_ms":0,"nodes":[)"
@@ -32,12 +32,12 @@ TEST(StatusJson, AWitnessIsShownByItsAddresses) {
     commands.shown.witness = WitnessView{{"203.0.113.5"}, 7401, {}};
     EXPECT_NE(to_json(commands.view())
                   .find(R"("control_connected":false,"witness":{"addresses":["203.0.113.5"],)"
-                        R"("port":7401},"networks")"),
+                        R"("port":7401},"self_fencing":"","networks")"),
               std::string::npos);
     commands.shown.witness = WitnessView{{"203.0.113.5"}, 7401, {"https://etcd1:2379"}};
     EXPECT_NE(to_json(commands.view())
                   .find(R"("witness":{"addresses":["203.0.113.5"],"etcd":["https://etcd1:2379"]},)"
-                        R"("networks")"),
+                        R"("self_fencing":"","networks")"),
               std::string::npos);
 }
 

@@ -56,6 +56,8 @@ TEST(StatusText, AWitnessIsShownByItsAddresses) {
     EXPECT_EQ(read->witness->port, 7500);
     EXPECT_TRUE(read->witness->etcd.empty());
 
+    status.self_fencing = "by software";
+    EXPECT_NE(cluster_text(status).find("  fencing    by software\n"), std::string::npos);
     status.witness->etcd = {"https://etcd1:2379", "https://etcd2:2379"};
     EXPECT_NE(
         cluster_text(status).find("  witness    etcd: https://etcd1:2379, https://etcd2:2379\n"),

@@ -63,6 +63,18 @@ TEST(YamlConfig, AModuleIsReadAndRenderedBack) {
     EXPECT_EQ(render(*again.value), text);
 }
 
+TEST(YamlConfig, PingTargetsAreReadAndRenderedBack) {
+    const std::string text =
+        "module: m\nreplicate: [{path: /srv/m}]\nping_targets: [10.0.1.254, 192.0.2.1]\n";
+    auto parsed = parse_module(text, "m.yaml", cluster());
+    ASSERT_TRUE(parsed.value) << parsed.messages();
+    const std::vector<std::string> targets{"10.0.1.254", "192.0.2.1"};
+    EXPECT_EQ(parsed.value->ping_targets, targets);
+    auto again = parse_module(render(*parsed.value), "rendered", cluster());
+    ASSERT_TRUE(again.value) << again.messages();
+    EXPECT_EQ(again.value->ping_targets, targets);
+}
+
 TEST(YamlConfig, TheClusterIsRenderedBack) {
     auto text = render(cluster());
     auto again = parse_cluster(text, "rendered");
@@ -182,7 +194,7 @@ TEST(YamlConfig, WhatIsNoModuleIsNamedWithItsPlace) {
              "F:3:1: unknown key \"virtual_ip\" in a module; did you mean \"virtual_ips\"?\n"},
             {with("colour: red"),
              "F:3:1: unknown key \"colour\" in a module; expected one of: module, replicate, "
-             "virtual_ips, units, failover, mode, without_witness, timing, port\n"},
+             "virtual_ips, units, failover, mode, without_witness, ping_targets, timing, port\n"},
             {with("units: [a.service]\nunits: [b.service]"),
              "F:4:1: key \"units\" appears twice\n"},
             {with("units: a.service"), "F:3:8: expected a list of units; found a single value\n"},
@@ -245,6 +257,21 @@ TEST(YamlConfig, ValuesThatMakeNoSenseAreNamedWithTheirPlace) {
              "F:4:11: /data appears twice; each directory is mirrored once\n"},
             {"module: m\nreplicate: [{path: /data, exclude: [/x]}]\n",
              "F:2:37: \"/x\" is not a pattern relative to /data\n"},
+            {with("ping_targets: [router]"),
+             "F:3:16: \"router\" is not the IPv4 address of another machine, such as the router's; "
+             "names are not looked up\n"},
+            {with("ping_targets: [127.0.0.1]"),
+             "F:3:16: \"127.0.0.1\" is not the IPv4 address of another machine, such as the "
+             "router's; names are not looked up\n"},
+            {with("ping_targets: [10.0.1.9, 10.0.1.2]"),
+             "F:3:26: 10.0.1.2 is the address of node2; a ping target is a third machine that both "
+             "nodes reach\n"},
+            {with("ping_targets: [10.0.1.9, 10.0.1.9]"), "F:3:26: 10.0.1.9 appears twice\n"},
+            {with("ping_targets: [10.1.1.1, 10.1.1.2, 10.1.1.3, 10.1.1.4, 10.1.1.5]"),
+             "F:3:15: at most 4 addresses\n"},
+            {with("without_witness: safe\nping_targets: [10.0.1.9]"),
+             "F:4:15: only a node that may go on alone asks them; with without_witness: safe none "
+             "does. Leave one of the two out\n"},
             {with("virtual_ips: [192.0.2.10]"),
              "F:3:15: \"192.0.2.10\" is not an IPv4 address with a prefix, such as 192.0.2.10/24 "
              "or 192.0.2.10/24@eth0\n"},

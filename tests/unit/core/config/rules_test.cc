@@ -34,6 +34,7 @@ TEST(Rules, EverythingThatDecisionsRestOnCounts) {
         [](auto& it) { it.replicate[0].exclude.clear(); },
         [](auto& it) { std::swap(it.units[0], it.units[1]); },
         [](auto& it) { it.port = 7411; },
+        [](auto& it) { it.ping_targets = {"10.0.0.9"}; },
     };
     int number = 0;
     for (const auto& change : changes) {
