@@ -270,6 +270,7 @@ class Machine {
     void demoting_addresses_dropped(const Event& event);
     void demoting_held_failed(const Event& event);
     void demoting_mirror_failed(const Event& event);
+    void demoting_start(const Event& event);
     void demoting_stop(const Event& event);
     void demoting_deadline(const Event& event);
     void begin_stop(Goal goal);

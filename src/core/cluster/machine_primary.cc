@@ -593,6 +593,14 @@ void Machine::demoting_mirror_failed(const Event&) {
     demoted();
 }
 
+/// What an earlier process left here is cleared away so, too, when a module is opened: a start that
+/// comes meanwhile is a start. Only what would overrule data waits for what comes of this.
+void Machine::demoting_start(const Event& event) {
+    const bool overrules = std::get<StartRequested>(event).as_source && !record_.chain.empty();
+    if (goal_ == Goal::Stop || overrules) return refuse_busy(event);
+    opening_start(event);
+}
+
 void Machine::demoting_stop(const Event& event) {
     wanted_again_ = std::get<StopRequested>(event).shutdown;
     goal_ = Goal::Stop;

@@ -110,7 +110,7 @@ struct Table {
      ____, ____, ____, ____, ____, ____, &M::overtaken_primary, &M::serving_register, ____, ____,
      busy, &M::lease_expired, failover, at_boot, &M::serving_answered},
     // Demoting
-    {busy, &M::demoting_stop, &M::busy_swap, &M::note_report, ____, ____, &M::demoting_deadline,
+    {&M::demoting_start, &M::demoting_stop, &M::busy_swap, &M::note_report, ____, ____, &M::demoting_deadline,
      ____, &M::demoting_mirror_failed, ____, ____, ____, ____, ____,
      ____, ____, ____, ____, ____, &M::demoting_held_failed, ____,
      ____, &M::demoting_addresses_dropped, ____, ____, &M::demoting_units_gone, ____, ____, ____, ____, ____,

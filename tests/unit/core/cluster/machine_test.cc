@@ -61,6 +61,52 @@ TEST_F(NewModule, ASourceIsNoRefusal) {
     EXPECT_EQ(machine_->status().state, State::Alone);
 }
 
+/// An operator who types it right after the target was started meets the clearing away of what may
+/// have been left here.
+TEST(Machine, ASourceThatIsNamedWhileTheModuleOpensIsTheSource) {
+    Settings settings = settings_of(Node::First);
+    Record record;
+    record.wanted = true;
+    Machine machine(settings, record, Id128{9, 9}, Id128{1, 2});
+    std::vector<Effect> effects;
+    machine.begin(Instant{}, effects);
+    machine.workers_ready(Instant{}, effects);
+    MirrorOpened opened;
+    opened.marker_absent = true;
+    machine.step(Instant{}, opened, effects);
+    ASSERT_EQ(machine.phase(), Phase::Demoting);
+    effects.clear();
+    machine.step(Instant{}, StartRequested{true}, effects);
+    EXPECT_EQ(count<Refuse>(effects), 0U);
+    for (const Event& event :
+         std::initializer_list<Event>{AddressesDropped{}, UnitsGone{}, HeldFailed{}}) {
+        machine.step(Instant{}, event, effects);
+    }
+    EXPECT_EQ(machine.status().state, State::Alone);
+    EXPECT_EQ(machine.record().chain.head().decision.cause, Cause::Birth);
+}
+
+TEST(Machine, NothingIsOverruledWhileAModuleIsGivenUp) {
+    Record record;
+    record.wanted = true;
+    record.module_id = {1, 1};
+    record.chain.append(entry(1, InSync::only(Node::First), true));
+    Machine machine(settings_of(Node::First), record, Id128{9, 9}, Id128{1, 2});
+    std::vector<Effect> effects;
+    machine.begin(Instant{}, effects);
+    machine.workers_ready(Instant{}, effects);
+    MirrorOpened opened;
+    opened.marker_valid = true;
+    machine.step(Instant{}, opened, effects);
+    ASSERT_EQ(machine.phase(), Phase::Demoting);
+    effects.clear();
+    machine.step(Instant{}, StartRequested{true}, effects);
+    EXPECT_EQ(count<Refuse>(effects), 1U);
+    effects.clear();
+    machine.step(Instant{}, StartRequested{}, effects);
+    EXPECT_EQ(count<Refuse>(effects), 0U) << "it is being started";
+}
+
 // ---- machines with a past
 
 TEST(Machine, AnOvertakenNodeWaitsForTheReportOfTheDecision) {
