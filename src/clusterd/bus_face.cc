@@ -45,6 +45,11 @@ Done answer(sd_bus_message* call, bool with_text) {
     };
 }
 
+/// As status_json.cc writes it; empty: none.
+std::optional<Id128> id_of(const char* text) {
+    return *text == '\0' ? Id128{} : Id128::parse(text);
+}
+
 }  // namespace
 
 /// What sd-bus calls. `object` is a BusObject of BusFace::objects_.
@@ -119,8 +124,30 @@ struct BusFaceVtable {
     static int start(sd_bus_message* call, void* object, sd_bus_error* error) noexcept {
         return order(call, object, error, true,
                      [](Commands& commands, const std::string& module, bool as_source, Done done) {
-                         commands.start(module, as_source, std::move(done));
+                         commands.start(module, {as_source, std::nullopt}, std::move(done));
                      });
+    }
+
+    static int force(sd_bus_message* call, void* target, sd_bus_error* error) noexcept {
+        const auto* object = static_cast<BusObject*>(target);
+        BusFace* face = object->face;
+        const char* decision = nullptr;
+        const char* peer_decision = nullptr;
+        int peer_seen = 0;
+        int code = sd_bus_message_read(call, "ssb", &decision, &peer_decision, &peer_seen);
+        if (code < 0) return code;
+        if (code = refuse(face, call, error); code < 0) return code;
+        auto done = answer(call, false);
+        const auto here = id_of(decision);
+        const auto there = id_of(peer_decision);
+        if (!here || !there) {
+            done(tl::unexpected(CommandError{"Invalid", "That is not what Status() shows."}));
+            return 1;
+        }
+        const std::string module = object->name;
+        face->commands_->start(module, {false, cluster::Knowledge{*here, *there, peer_seen != 0}},
+                               std::move(done));
+        return 1;
     }
 
     static int stop(sd_bus_message* call, void* object, sd_bus_error* error) noexcept {
@@ -232,6 +259,9 @@ const std::array kModuleVtable{
     sd_bus_vtable SD_BUS_VTABLE_START(0),
     sd_bus_vtable SD_BUS_METHOD_WITH_ARGS("Start", SD_BUS_ARGS("b", as_source), SD_BUS_NO_RESULT,
                                           BusFaceVtable::start, kOwnCheck),
+    sd_bus_vtable SD_BUS_METHOD_WITH_ARGS(
+        "Force", SD_BUS_ARGS("s", decision, "s", peer_decision, "b", peer_seen), SD_BUS_NO_RESULT,
+        BusFaceVtable::force, kOwnCheck),
     sd_bus_vtable SD_BUS_METHOD_WITH_ARGS("Stop", SD_BUS_ARGS("b", all), SD_BUS_NO_RESULT,
                                           BusFaceVtable::stop, kOwnCheck),
     sd_bus_vtable SD_BUS_METHOD_WITH_ARGS("Swap", SD_BUS_NO_ARGS, SD_BUS_NO_RESULT,

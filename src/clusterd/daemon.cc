@@ -311,18 +311,18 @@ ClusterView Daemon::view() const {
 }
 
 /// The target is active as soon as its daemons run; they connect a moment later.
-void Daemon::start(const std::string& name, bool as_source, Done done) {
+void Daemon::start(const std::string& name, const cluster::StartRequested& order, Done done) {
     if (find(name, done) == nullptr) return;
-    if (workers_were_ready_) return start_now(name, as_source, done);
-    ask_whether_runs("ha-cluster.target", [this, name, as_source, done](bool runs) {
+    if (workers_were_ready_) return start_now(name, order, done);
+    ask_whether_runs("ha-cluster.target", [this, name, order, done](bool runs) {
         if (!runs) {
             return done(tl::unexpected(CommandError{
                 "TargetNotActive",
                 "The cluster is not started on this node: systemctl start ha-cluster.target"}));
         }
-        if (workers_were_ready_) return start_now(name, as_source, done);
-        workers_wait_.hold([this, name, as_source, done](bool there) {
-            if (there) return start_now(name, as_source, done);
+        if (workers_were_ready_) return start_now(name, order, done);
+        workers_wait_.hold([this, name, order, done](bool there) {
+            if (there) return start_now(name, order, done);
             done(tl::unexpected(
                 CommandError{"WorkersAway",
                              "The cluster is starting or stopping on this node: ha-vipd and "
@@ -332,16 +332,15 @@ void Daemon::start(const std::string& name, bool as_source, Done done) {
     });
 }
 
-void Daemon::start_now(const std::string& name, bool as_source, const Done& done) {
+void Daemon::start_now(const std::string& name, const cluster::StartRequested& order,
+                       const Done& done) {
     Module* module = find(name, done);
     if (module == nullptr) return;
     if (installing_.contains(name)) {
         return done(tl::unexpected(CommandError{
             "Busy", "The configuration of module " + name + " is being changed; try again."}));
     }
-    cluster::StartRequested event;
-    event.as_source = as_source;
-    module->command(event, done);
+    module->command(order, done);
 }
 
 void Daemon::stop(const std::string& name, bool all, Done done) {

@@ -39,7 +39,7 @@ class Daemon final : public Commands {
 
     // Commands
     [[nodiscard]] ClusterView view() const override;
-    void start(const std::string& module, bool as_source, Done done) override;
+    void start(const std::string& module, const cluster::StartRequested& order, Done done) override;
     void stop(const std::string& module, bool all, Done done) override;
     void swap(const std::string& module, const std::string& to, Done done) override;
     void restart(const std::string& module, Done done) override;
@@ -78,7 +78,8 @@ class Daemon final : public Commands {
     void terminate();
     void leave_if_stopped();
     Module* find(const std::string& module, const Done& done);
-    void start_now(const std::string& module, bool as_source, const Done& done);
+    void start_now(const std::string& module, const cluster::StartRequested& order,
+                   const Done& done);
 
     // daemon_peer.cc
     Result<> start_peer();

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "core/cluster/events.h"
 #include "core/config/config.h"
 
 // What ha-clusterd shows and takes orders for, without a word of D-Bus: bus_face.cc turns it into
@@ -28,6 +29,9 @@ struct NodeView {
     bool in_sync = false;       // member of S of the newest decision that node knows
     bool ever_in_sync = false;  // of any; false: what it holds is not a copy of the module's data
     std::string at_boot = "as-before";  // always, never
+    /// While it is not seen: when there was evidence of it last; wall clock, for people; 0: not
+    /// since this daemon began.
+    std::int64_t last_seen_unix_ms = 0;
 };
 
 struct ResyncView {
@@ -40,12 +44,14 @@ struct ResyncView {
 
 struct ModuleView {
     std::string module;
-    std::array<NodeView, 2> nodes;  // in the order of cluster.yaml
-    std::string primary;            // name of the node that serves, empty if none is known to
-    std::string policy;             // available, safe
-    std::string policy_text;        // what that means, one sentence
-    std::string mode;               // strict
-    std::string witness;            // what it does for this module; empty: there is none
+    cluster::Knowledge known;                // of this node; given back by who forces it
+    std::vector<std::string> known_in_sync;  // by the newest decision that this node knows
+    std::array<NodeView, 2> nodes;           // in the order of cluster.yaml
+    std::string primary;      // name of the node that serves, empty if none is known to
+    std::string policy;       // available, safe
+    std::string policy_text;  // what that means, one sentence
+    std::string mode;         // strict
+    std::string witness;      // what it does for this module; empty: there is none
     bool automatic_failover = true;
     bool failover_recorded = true;  // what that says, on both nodes
     std::string preferred;          // a node; empty: none
@@ -97,7 +103,8 @@ class Commands {
     virtual ~Commands() = default;
 
     [[nodiscard]] virtual ClusterView view() const = 0;
-    virtual void start(const std::string& module, bool as_source, Done done) = 0;
+    virtual void start(const std::string& module, const cluster::StartRequested& order,
+                       Done done) = 0;
     virtual void stop(const std::string& module, bool all, Done done) = 0;
     /// Given to either node; the primary carries it out. `to`: the node that shall be primary, and
     /// if it is, that is a refusal (AlreadyPrimary); empty: whichever is not.

@@ -396,6 +396,9 @@ void Module::control_up() {
 }
 
 void Module::evidence(Instant at) {
+    using namespace std::chrono;
+    const auto age = duration_cast<milliseconds>(io::boot_now() - at).count();
+    peer_seen_unix_ms_ = std::max(peer_seen_unix_ms_, unix_ms() - age);
     told(monitor_.evidence(at));
 }
 
@@ -587,6 +590,17 @@ void Module::log_tell(const cluster::Tell& tell) {
             config_.name + ": " + tell.text);
 }
 
+/// What an operator who forces this node has to know of it, and gives back.
+void Module::fill_known(ModuleView& view) const {
+    view.known = machine_.knowledge();
+    const auto& chain = machine_.record().chain;
+    if (chain.empty()) return;
+    for (Node node : {Node::First, Node::Second}) {
+        if (!chain.head().decision.in_sync.has(node)) continue;
+        view.known_in_sync.push_back(view.nodes[static_cast<std::size_t>(node)].node);
+    }
+}
+
 ModuleView Module::view() const {
     ModuleView shown;
     shown.module = config_.name;
@@ -606,6 +620,8 @@ ModuleView Module::view() const {
     here.at_boot = name_of(record.at_boot);
     fill_membership(here, record.chain, record.outdated, self_);
     fill_peer(shown.nodes[theirs], peer_report_, monitor_.silent(), cluster::other(self_));
+    if (!shown.nodes[theirs].seen) shown.nodes[theirs].last_seen_unix_ms = peer_seen_unix_ms_;
+    fill_known(shown);
     for (const NodeView& node : shown.nodes) {
         if (node.seen && (node.state == "primary" || node.state == "alone"))
             shown.primary = node.node;

@@ -114,6 +114,7 @@ class Module {
     void told(cluster::Monitor::Change change);
     void note_status();
     void show();
+    void fill_known(ModuleView& view) const;
     void write_status_file();
     void log_tell(const cluster::Tell& tell);
     [[nodiscard]] std::string witness_view() const;
@@ -142,6 +143,7 @@ class Module {
     std::optional<cluster::Report> sent_report_;
     std::optional<cluster::Report> peer_report_;
     bool peer_ahead_ = false;  // its last heartbeat knew a newer decision than that report
+    std::int64_t peer_seen_unix_ms_ = 0;  // evidence of it, the newest; 0: none since we began
 
     bool open_wanted_ = false;   // OpenMirror was the last of the two that the machine ordered
     bool close_wanted_ = false;  // CloseMirror was

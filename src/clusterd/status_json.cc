@@ -16,7 +16,8 @@ Json node_json(const NodeView& node) {
             {"epoch", node.epoch},
             {"in_sync", node.in_sync},
             {"ever_in_sync", node.ever_in_sync},
-            {"at_boot", node.at_boot}};
+            {"at_boot", node.at_boot},
+            {"last_seen_unix_ms", node.last_seen_unix_ms}};
 }
 
 Json resync_json(const ResyncView& resync) {
@@ -25,6 +26,17 @@ Json resync_json(const ResyncView& resync) {
             {"files_done", resync.files_done},
             {"bytes_examined", resync.bytes_examined},
             {"bytes_sent", resync.bytes_sent}};
+}
+
+std::string id_text(const Id128& id) {
+    return id.none() ? "" : id.text();
+}
+
+Json known_json(const ModuleView& module) {
+    return {{"decision", id_text(module.known.decision)},
+            {"peer_decision", id_text(module.known.peer_decision)},
+            {"peer_seen", module.known.peer_seen},
+            {"in_sync", module.known_in_sync}};
 }
 
 Json module_json(const ModuleView& module) {
@@ -42,6 +54,7 @@ Json module_json(const ModuleView& module) {
                  {"virtual_ips", module.virtual_ips},
                  {"units", module.units},
                  {"paths", module.paths},
+                 {"known", known_json(module)},
                  {"resync", resync_json(module.resync)},
                  {"since_unix_ms", module.since_unix_ms},
                  {"nodes", Json::array()}};

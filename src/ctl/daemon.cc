@@ -117,6 +117,11 @@ Outcome<> Daemon::start(const std::string& module, bool as_source) {
     return order(module, "Start", "b", static_cast<int>(as_source));
 }
 
+Outcome<> Daemon::force(const std::string& module, const KnownStatus& shown) {
+    return order(module, "Force", "ssb", shown.decision.c_str(), shown.peer_decision.c_str(),
+                 static_cast<int>(shown.peer_seen));
+}
+
 Outcome<> Daemon::stop(const std::string& module, bool all) {
     return order(module, "Stop", "b", static_cast<int>(all));
 }

@@ -31,6 +31,8 @@ class Daemon {
 
     Outcome<Seen> status();
     Outcome<> start(const std::string& module, bool as_source);
+    /// `shown`: what the operator was shown.
+    Outcome<> force(const std::string& module, const KnownStatus& shown);
     Outcome<> stop(const std::string& module, bool all);
     /// `to`: the node that shall be primary; empty: whichever is not.
     Outcome<> swap(const std::string& module, const std::string& to);

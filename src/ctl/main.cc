@@ -42,6 +42,11 @@ void start_words(CLI::App& app, Options& options) {
     module(app, options);
     app.add_flag("--as-source", options.as_source,
                  "This node's data is the right one: once, when the module is new");
+    auto* force = app.add_flag("--force", options.force,
+                               "This node's data, whatever the module knows of the other's: shows "
+                               "what that is, and asks");
+    force->excludes("--as-source");
+    app.add_flag("--yes", options.yes, "With --force: do not ask")->needs(force);
     waiting(app, options);
 }
 
@@ -168,7 +173,8 @@ constexpr std::array kVerbs{
          status_words, run_status},
     Verb{"start", "Start a module on this node",
          "hamirrorctl start postgresql --as-source   # once, where the good data is\n"
-         "hamirrorctl start postgresql --wait",
+         "hamirrorctl start postgresql --wait\n"
+         "hamirrorctl start postgresql --force       # shows what would be given up, and asks",
          start_words, run_start},
     Verb{"stop", "Stop a module on this node; the other takes over if it can",
          "hamirrorctl stop postgresql --wait\nhamirrorctl stop postgresql --all", stop_words,

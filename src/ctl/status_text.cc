@@ -26,14 +26,6 @@ std::string join(const std::vector<std::string>& words) {
     return text;
 }
 
-std::string date(std::int64_t unix_ms) {
-    const std::time_t seconds = unix_ms / 1000;
-    std::tm local{};
-    localtime_r(&seconds, &local);
-    std::array<char, 32> text{};
-    return {text.data(), std::strftime(text.data(), text.size(), "%Y-%m-%d %H:%M:%S", &local)};
-}
-
 std::string node_line(const NodeStatus& node, const std::string& self) {
     std::string text = "  " + pad(node.node + (node.node == self ? " (here)" : ""), 20);
     if (!node.seen) return text + "not seen\n";
@@ -104,7 +96,7 @@ std::string block(const ModuleStatus& module, const ClusterStatus& status) {
     text += "\n" + line("safe", safety(module)) + switches(module);
     for (const auto& node : module.nodes) text += node_line(node, status.node);
     if (module.since_unix_ms > 0) {
-        text += line("since", date(module.since_unix_ms) + " (state of " + status.node + ")");
+        text += line("since", date_text(module.since_unix_ms) + " (state of " + status.node + ")");
     }
     text += reasons(module);
     text += resync_line(module, status);
@@ -136,6 +128,14 @@ std::string wrap(const std::string& text, std::size_t indent, std::size_t first_
         begin = end;
     }
     return result;
+}
+
+std::string date_text(std::int64_t unix_ms) {
+    const std::time_t seconds = unix_ms / 1000;
+    std::tm local{};
+    localtime_r(&seconds, &local);
+    std::array<char, 32> text{};
+    return {text.data(), std::strftime(text.data(), text.size(), "%Y-%m-%d %H:%M:%S", &local)};
 }
 
 std::string bytes_text(std::uint64_t bytes) {
@@ -187,16 +187,20 @@ std::string safety(const ModuleStatus& module) {
 std::string advice(const std::string& module, const NodeStatus& node) {
     if (node.reason.find("hamirrorctl") != std::string::npos) return "";
     const std::string on = " (on " + node.node + ")";
+    const std::string back =
+        "bring the other node back: systemctl start ha-cluster.target there. If it is lost: "
+        "hamirrorctl start " +
+        module + " --force" + on;
     struct Entry {
         std::string_view code;
         std::string command;
     };
     const std::array entries{
         Entry{"peer-first", "hamirrorctl start " + module + " on the other node"},
-        Entry{"outdated", "bring the other node back: systemctl start ha-cluster.target there"},
-        Entry{"peer-needed", "bring the other node back: systemctl start ha-cluster.target there"},
-        Entry{"unconfirmed", "bring the other node back: systemctl start ha-cluster.target there"},
-        Entry{"ceding", "bring the other node back: systemctl start ha-cluster.target there"},
+        Entry{"outdated", back},
+        Entry{"peer-needed", back},
+        Entry{"unconfirmed", back},
+        Entry{"ceding", back},
         Entry{"restarts-spent",
               "journalctl -u UNIT, repair it, then: hamirrorctl start " + module + on},
         Entry{"data-missing", "mount or restore the directories, then: hamirrorctl stop " + module +
@@ -204,7 +208,7 @@ std::string advice(const std::string& module, const NodeStatus& node) {
         Entry{"witness-unreachable",
               "systemctl status ha-witness (on the witness), or the etcd; and the network to it"},
         Entry{"witness-pending", "bring the other node back, or: hamirrorctl start " + module +
-                                     " --as-source (this node's data is kept)"},
+                                     " --force (this node's data is kept)"},
         Entry{"register-lost", "hamirrorctl witness remove, then hamirrorctl witness add"},
         Entry{"register-foreign", "hamirrorctl events " + module + on},
         Entry{"copy-failed", "journalctl -u ha-replicatord@" + module + " -n 30" + on},

@@ -23,6 +23,8 @@ std::string advice(const std::string& module, const NodeStatus& node);
 /// "34 %, 1.2 GiB compared, 20.0 MiB sent".
 std::string progress(const ResyncStatus& resync);
 std::string bytes_text(std::uint64_t bytes);
+/// In local time, to the second.
+std::string date_text(std::int64_t unix_ms);
 
 /// Breaks at spaces so that no line is longer than 80; later lines begin with `indent` spaces.
 std::string wrap(const std::string& text, std::size_t indent, std::size_t first_column);

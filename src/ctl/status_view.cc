@@ -22,6 +22,7 @@ NodeStatus node_status(const Json& json) {
     node.in_sync = json.value("in_sync", node.in_sync);
     node.ever_in_sync = json.value("ever_in_sync", node.ever_in_sync);
     node.at_boot = json.value("at_boot", node.at_boot);
+    node.last_seen_unix_ms = json.value("last_seen_unix_ms", node.last_seen_unix_ms);
     return node;
 }
 
@@ -33,6 +34,15 @@ ResyncStatus resync_status(const Json& json) {
     resync.bytes_examined = json.value("bytes_examined", resync.bytes_examined);
     resync.bytes_sent = json.value("bytes_sent", resync.bytes_sent);
     return resync;
+}
+
+KnownStatus known_status(const Json& json) {
+    KnownStatus known;
+    known.decision = json.value("decision", known.decision);
+    known.peer_decision = json.value("peer_decision", known.peer_decision);
+    known.peer_seen = json.value("peer_seen", known.peer_seen);
+    known.in_sync = json.value("in_sync", known.in_sync);
+    return known;
 }
 
 ModuleStatus module_status(const Json& json) {
@@ -52,6 +62,7 @@ ModuleStatus module_status(const Json& json) {
     module.units = json.value("units", module.units);
     module.paths = json.value("paths", module.paths);
     module.since_unix_ms = json.value("since_unix_ms", module.since_unix_ms);
+    if (json.contains("known")) module.known = known_status(json.at("known"));
     if (json.contains("resync")) module.resync = resync_status(json.at("resync"));
     for (const auto& node : json.at("nodes")) module.nodes.push_back(node_status(node));
     return module;

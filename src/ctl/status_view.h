@@ -24,6 +24,7 @@ struct NodeStatus {
     bool in_sync = false;
     bool ever_in_sync = true;
     std::string at_boot;
+    std::int64_t last_seen_unix_ms = 0;
 
     [[nodiscard]] bool is(const char* wanted_state, const char* wanted_readiness) const {
         return state == wanted_state && readiness == wanted_readiness;
@@ -36,6 +37,14 @@ struct ResyncStatus {
     std::uint64_t files_done = 0;
     std::uint64_t bytes_examined = 0;
     std::uint64_t bytes_sent = 0;
+};
+
+/// What the node that speaks knows of both copies; given back by who forces it.
+struct KnownStatus {
+    std::string decision;
+    std::string peer_decision;
+    bool peer_seen = false;
+    std::vector<std::string> in_sync;
 };
 
 struct ModuleStatus {
@@ -54,6 +63,7 @@ struct ModuleStatus {
     std::vector<std::string> virtual_ips;
     std::vector<std::string> units;
     std::vector<std::string> paths;
+    KnownStatus known;
     ResyncStatus resync;
     std::int64_t since_unix_ms = 0;
 

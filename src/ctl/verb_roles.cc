@@ -1,8 +1,11 @@
+#include <unistd.h>
+
 #include <ctime>
 #include <iostream>
 #include <utility>
 
 #include "ctl/daemon.h"
+#include "ctl/force_text.h"
 #include "ctl/status_text.h"
 #include "ctl/verbs.h"
 #include "ctl/wait.h"
@@ -21,6 +24,7 @@ constexpr Duration kSettled = 2s;
 Outcome<> give(Daemon& daemon, Order order, const Options& options) {
     switch (order) {
         case Order::Start:
+            if (options.shown) return daemon.force(options.module, *options.shown);
             return daemon.start(options.module, options.as_source);
         case Order::Stop:
             return daemon.stop(options.module, false);
@@ -131,6 +135,31 @@ Outcome<> swap_when_synced(Daemon& daemon, Follower& follower, Instant deadline,
     }
 }
 
+/// What is known right before it is asked for; what comes between is the daemon's to refuse.
+Outcome<KnownStatus> show_and_ask(const Options& options) {
+    auto daemon = Daemon::connect();
+    if (!daemon) return tl::unexpected(daemon.error());
+    auto seen = daemon->status();
+    if (!seen) return tl::unexpected(seen.error());
+    const auto* module = seen->status.find(options.module);
+    if (module == nullptr) {
+        return failed(Exit::Refused, "There is no module " + options.module +
+                                         "; `hamirrorctl status` lists them.");
+    }
+    std::cout << force_text(*module, seen->status.node) << std::flush;
+    if (options.yes) return module->known;
+    if (isatty(STDIN_FILENO) == 0) {
+        return failed(Exit::Refused,
+                      "--force asks, and standard input is no terminal. Who has read the above "
+                      "and wants it adds --yes. Nothing was changed.");
+    }
+    std::cerr << "Type yes to force it: " << std::flush;
+    std::string answer;
+    std::getline(std::cin, answer);
+    if (answer != "yes") return failed(Exit::Refused, "Nothing was changed.");
+    return module->known;
+}
+
 Outcome<> run(Order order, const Options& options) {
     const Instant deadline = io::boot_now() + std::chrono::seconds(options.timeout_s);
     auto daemon = Daemon::connect();
@@ -154,7 +183,12 @@ Outcome<> run(Order order, const Options& options) {
 }  // namespace
 
 Outcome<> run_start(const Options& options) {
-    return run(Order::Start, options);
+    if (!options.force) return run(Order::Start, options);
+    auto shown = show_and_ask(options);
+    if (!shown) return tl::unexpected(shown.error());
+    Options forced = options;
+    forced.shown = *shown;
+    return run(Order::Start, forced);
 }
 Outcome<> run_stop(const Options& options) {
     return run(options.all ? Order::StopAll : Order::Stop, options);

@@ -1,11 +1,13 @@
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "base/time.h"
 #include "core/config/config.h"
 #include "ctl/outcome.h"
+#include "ctl/status_view.h"
 
 // What hamirrorctl can do; main.cc gives each verb its words on the command line. A verb writes its
 // result to standard output and returns why it failed, if it did; main() writes that to standard
@@ -22,6 +24,9 @@ struct Options {
     std::string to;
     std::vector<std::string> addresses;
     bool as_source = false;
+    bool force = false;
+    bool yes = false;
+    std::optional<KnownStatus> shown;  // to the operator who forces
     bool all = false;
     bool wait = false;
     bool when_synced = false;

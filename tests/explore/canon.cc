@@ -102,6 +102,14 @@ class Canon {
               decision.cause, decision.overrides);
     }
     // Structured bindings, where a member that is added and left out here must not compile.
+    void add(const Knowledge& known) {
+        const auto& [decision, peer_decision, peer_seen] = known;
+        state(decision, peer_decision, peer_seen);
+    }
+    void add(const StartRequested& start) {
+        const auto& [as_source, force] = start;
+        state(as_source, force);
+    }
     void add(const ChainEntry& entry) {
         const auto& [decision, used, confirmation] = entry;
         state(decision, used, confirmation);

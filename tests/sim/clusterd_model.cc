@@ -254,6 +254,14 @@ void ClusterdModel::restart() {
     if (auto before = order_bound()) give_on(RestartRequested{before});
 }
 
+void ClusterdModel::force(Duration after) {
+    if (!alive()) return;
+    if (machine_->record().chain.empty()) return deliver(StartRequested{true});
+    const StartRequested order{false, machine_->knowledge()};
+    shown_.insert(order.force->decision);
+    host_.world.scheduler.after(after, host_.owner(), [this, order] { deliver(order); });
+}
+
 std::optional<Instant> ClusterdModel::order_bound() const {
     if (!peer_clock_) return std::nullopt;
     return *peer_clock_ + 10s;

@@ -4,6 +4,7 @@
 #include <deque>
 #include <memory>
 #include <optional>
+#include <set>
 #include <vector>
 
 #include "core/cluster/effects.h"
@@ -48,6 +49,10 @@ class ClusterdModel {
     /// An operator's orders, given on this node.
     void swap(std::optional<cluster::Node> to);
     void restart();
+    /// He is shown what this node knows, and says `after` that that its data is the module's.
+    void force(Duration after);
+    /// The newest decisions that operators who forced this node were shown.
+    [[nodiscard]] const std::set<Id128>& shown() const { return shown_; }
     void evidence();
     void heartbeat(const Said& said);
     [[nodiscard]] Duration heard_ago() const;
@@ -100,6 +105,7 @@ class ClusterdModel {
     bool peer_ahead_ = false;
     std::optional<Time> silent_since_;
     std::optional<Instant> peer_clock_;
+    std::set<Id128> shown_;
 };
 
 }  // namespace ha::sim

@@ -47,7 +47,7 @@ std::string brief(const Record& record) {
 struct EventDetail {
     std::string operator()(const PeerReported& event) const { return brief(event.report); }
     std::string operator()(const StartRequested& event) const {
-        return event.as_source ? "as-source" : "";
+        return event.as_source ? "as-source" : event.force ? "force" : "";
     }
     std::string operator()(const StopRequested& event) const {
         return std::string(event.all ? "all " : "") + (event.shutdown ? "shutdown" : "");

@@ -201,7 +201,8 @@ void command(World& world) {
         case 2:
             return reboot(world, host);
         case 3:
-            return host.clusterd.deliver(StartRequested{world.weather.forces});
+            if (!world.weather.forces) return host.clusterd.deliver(StartRequested{});
+            return host.clusterd.force(world.random.between(1ms, 5s));
         case 4:
             return host.clusterd.swap(Node::First);
         case 5:

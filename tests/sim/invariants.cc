@@ -114,6 +114,8 @@ void Invariants::decided(const Decision& decision, std::size_t known) {
     sealed_before(decision);
     if (decision.cause == Cause::Forced) {
         world_.forced = true;
+        check(world_.host(decision.primary).clusterd.shown().contains(decision.parent),
+              "forced-unseen", describe(decision) + " overrules what no operator was shown");
         world_.ledger.give_up(known, world_.host(decision.primary).copy.kernel);
         return;
     }

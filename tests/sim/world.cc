@@ -197,7 +197,7 @@ void World::help_out() {
             host(node).clusterd.deliver(StartRequested{});
         }
         if (machine->status().reason.code == "failover-off") {
-            host(node).clusterd.deliver(StartRequested{true});
+            host(node).clusterd.force(1ms);
         }
     }
     const Chain& first = host(Node::First).record.chain;
@@ -206,7 +206,7 @@ void World::help_out() {
     bool diverged = relation(first, second, Node::First) == Relation::Diverged;
     if (!unborn && !diverged) return;
     bool second_serves = host(Node::Second).mirror.serves();
-    host(second_serves ? Node::Second : Node::First).clusterd.deliver(StartRequested{true});
+    host(second_serves ? Node::Second : Node::First).clusterd.force(1ms);
 }
 
 /// Everything works again: within bounded time one node is primary, the other secondary, and when

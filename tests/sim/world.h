@@ -33,7 +33,7 @@ struct Weather {
     Duration think_time{};  // of the application, at most
     Duration zone_time{};   // of a resync, at most
     Duration calm_between_faults{};
-    bool forces = false;  // an operator who forces (start --as-source) when he should not
+    bool forces = false;  // an operator who forces (start --force) when he should not
 };
 
 struct Totals {

@@ -15,8 +15,21 @@ namespace ha::cluster {
 // ---- events
 // ---------------------------------------------------------------------------------------
 
+/// What an operator is shown before he overrules what the module knows (Machine::knowledge()), and
+/// gives back with his order: he knew this, and no more.
+struct Knowledge {
+    Id128 decision;          // the newest one this node knows; none: it has no data of the module
+    Id128 peer_decision;     // of the other node, by its last report; none: there is none
+    bool peer_seen = false;  // and that report is its present view
+
+    auto operator<=>(const Knowledge&) const = default;
+};
+
+/// Beside a plain start: `as_source`, the first word on whose data is right (R10); `force`, an
+/// operator overrules what the module knows. Never both.
 struct StartRequested {
     bool as_source = false;
+    std::optional<Knowledge> force = std::nullopt;
 };
 struct StopRequested {
     bool all = false;       // both nodes stop together (R13)

@@ -112,7 +112,9 @@ void Machine::stray_mirror(const Event&) {
 }
 
 void Machine::opening_start(const Event& event) {
-    if (std::get<StartRequested>(event).as_source) waiting_as_source_ = true;
+    const auto& start = std::get<StartRequested>(event);
+    if (auto why = objection(start)) return refuse(why->code.c_str(), why->text);
+    if (says_more(start)) note_word(start);
 }
 
 /// Known to serve now, the application being started included.
@@ -171,7 +173,9 @@ void Machine::note_report(const Event& event) {
 }
 
 void Machine::open(const Event& event) {
-    waiting_as_source_ = std::get<StartRequested>(event).as_source;
+    const auto& start = std::get<StartRequested>(event);
+    if (auto why = objection(start)) return refuse(why->code.c_str(), why->text);
+    note_word(start);
     record_.restarts = 0;
     open_now();
 }
@@ -211,7 +215,7 @@ void Machine::opened(const Event& event) {
     const bool unmarked = never_held_data() || (fact.never_stamped && birth_unused());
     marker_valid_ = fact.marker_valid || (fact.marker_absent && unmarked);
     if (!marker_valid_) {
-        waiting_as_source_ = false;
+        word_.reset();
         enter(Phase::Waiting);
         emit(HoldMirror{});
         return block("data-missing",
@@ -265,7 +269,7 @@ void Machine::opening_stop(const Event& event) {
 void Machine::open_failed(const Event& event) {
     const auto& fact = std::get<MirrorFailed>(event);
     if (fact.code == "worker-gone") return;  // it is started again and given the order again
-    waiting_as_source_ = false;
+    word_.reset();
     record_.open_boot = Id128{};
     persist();
     enter(Phase::Stopped);
@@ -275,7 +279,7 @@ void Machine::open_failed(const Event& event) {
 void Machine::mirror_lost(const Event& event) {
     const auto& fact = std::get<MirrorFailed>(event);
     tell("mirror-lost", "The mirror on this node ended: " + fact.text);
-    waiting_as_source_ = false;
+    word_.reset();
     if (fact.code != "worker-gone") rebuild_after_ = now_ + settings_.boot_wait;
     proposal_.reset();
     keeps_copy_ = false;
@@ -436,7 +440,7 @@ bool Machine::consent(const Report& report) {
 void Machine::enter(Phase phase) {
     phase_ = phase;
     deadline_.reset();
-    forcing_ = false;
+    forcing_.reset();
     sealed_durable_ = false;
 }
 

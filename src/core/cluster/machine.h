@@ -142,6 +142,9 @@ class Machine {
     [[nodiscard]] bool gives_swap_on(const SwapRequested& swap) const;
     [[nodiscard]] bool gives_restart_on() const { return is_primary(peer()); }
 
+    /// What an operator is to be shown, and gives back, before he forces this node to serve.
+    [[nodiscard]] Knowledge knowledge() const;
+
     /// Whether this node may take over without a person.
     [[nodiscard]] bool automatic() const;
     /// What it says of that is durable on the other node, too, or needs not be.
@@ -207,9 +210,6 @@ class Machine {
     void lead();
     void wait_alone();
     void decide_alone();
-    void as_source();
-    void birth();
-    void force();
     [[nodiscard]] bool may_lead(const Report& report) const;
     [[nodiscard]] bool peer_may_lead(const Report& report) const;
 
@@ -235,7 +235,6 @@ class Machine {
     void follow(bool resync);
     void seal();
     void take_over();
-    void decide_forced();
 
     // machine_primary.cc
     void promote(bool peer_member, Id128 term);
@@ -251,7 +250,6 @@ class Machine {
     void overtaken_primary(const Event& event);
     void serving_stop(const Event& event);
     void serving_swap(const Event& event);
-    void serving_as_source(const Event& event);
     void serving_mirror_failed(const Event& event);
     void peer_must_leave(const Event& event);
     void stream_down(const Event& event);
@@ -292,6 +290,18 @@ class Machine {
     void demote();
     void give_up();
     void demoted();
+
+    // machine_force.cc
+    [[nodiscard]] static bool says_more(const StartRequested& start);
+    void note_word(const StartRequested& start);
+    [[nodiscard]] bool meets_another_module() const;
+    [[nodiscard]] std::optional<Reason> objection(const StartRequested& start) const;
+    void carry_out(const StartRequested& word);
+    void running_start(const Event& event);
+    void serving_start(const Event& event);
+    void birth();
+    void force(const Knowledge& shown);
+    void decide_forced();
 
     // machine_switches.cc
     void set_failover(const Event& event);
@@ -445,17 +455,16 @@ class Machine {
     Id128 withdrawn_;         // Report::withdrawn
     Instant proposal_due_{};  // of a shrink that is proposed
     std::optional<Decision> ceded_to_us_;
-    bool forcing_ = false;                  // Sealing: by an operator's word
+    std::optional<Knowledge> forcing_;  // Sealing: by the word of an operator who was shown this
     std::optional<Instant> rebuild_after_;  // our copy failed: no new attempt before this
     bool keeps_copy_ =
         false;  // consented to an election that leaves us in S: follow without a copy
     bool stops_together_ =
         false;  // R13: the flag is ours, the mirror closes once the primary has it
-    bool waiting_as_source_ =
-        false;                    // start --as-source, to be carried out once the mirror is open
-    bool wanted_again_ = false;   // the stop under way is the system's, not the operator's
-    Reason stop_reason_;          // why this node stopped by itself (restart budget)
-    bool copy_flushing_ = false;  // while waiting: the flush before this node leads
+    std::optional<StartRequested> word_;  // --as-source or --force, for when the mirror is open
+    bool wanted_again_ = false;           // the stop under way is the system's, not the operator's
+    Reason stop_reason_;                  // why this node stopped by itself (restart budget)
+    bool copy_flushing_ = false;          // while waiting: the flush before this node leads
     bool copy_durable_ = false;
 
     // of the step under way

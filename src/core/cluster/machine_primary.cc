@@ -365,21 +365,6 @@ void Machine::serving_swap(const Event& event) {
     begin_stop(Goal::Swap);
 }
 
-/// The operator chooses this side of a divergence.
-void Machine::serving_as_source(const Event& event) {
-    if (!std::get<StartRequested>(event).as_source) return;
-    bool diverged = contact_ && peer_report_ && !peer_report_->chain.empty() &&
-                    relation(record_.chain, peer_report_->chain, self()) == Relation::Diverged;
-    if (!diverged || peer_ != Peer::Absent) {
-        return refuse("already-serving", self_name() + " already serves the module.");
-    }
-    Decision forced = child(InSync::only(self()), self(), Cause::Forced);
-    forced.overrides = peer_report_->chain.head().decision.id;
-    tell("forced", "An operator chose this node's data; " + peer_name() + "'s is given up.");
-    decide(forced, Confirmation::Operator);
-    serve();
-}
-
 void Machine::begin_stop(Goal goal) {
     goal_ = goal;
     addresses_gone_ = false;
@@ -596,7 +581,7 @@ void Machine::demoting_mirror_failed(const Event&) {
 /// What an earlier process left here is cleared away so, too, when a module is opened: a start that
 /// comes meanwhile is a start. Only what would overrule data waits for what comes of this.
 void Machine::demoting_start(const Event& event) {
-    const bool overrules = std::get<StartRequested>(event).as_source && !record_.chain.empty();
+    const bool overrules = says_more(std::get<StartRequested>(event)) && !record_.chain.empty();
     if (goal_ == Goal::Stop || overrules) return refuse_busy(event);
     opening_start(event);
 }

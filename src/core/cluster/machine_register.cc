@@ -189,7 +189,7 @@ void Machine::wait_for_witness() {
                      "The witness was changed, and the nodes have not met since: start the module "
                      "on " +
                          peer_name() + ". If that node is lost, here: hamirrorctl start " +
-                         settings_.module + " --as-source");
+                         settings_.module + (record_.chain.empty() ? " --as-source" : " --force"));
     }
     if (!reached()) return block("witness-unreachable", "The witness is not reached.");
     if (stand() == RegisterStanding::Lost) {

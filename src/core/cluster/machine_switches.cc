@@ -89,7 +89,7 @@ void Machine::block_failover_off() {
     block("failover-off", "Automatic failover is off, and " + peer_name() +
                               " was primary. If that node does not come back, here: hamirrorctl "
                               "start " +
-                              settings_.module + " --as-source");
+                              settings_.module + " --force");
 }
 
 // ---- the preferred node

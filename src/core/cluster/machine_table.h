@@ -44,13 +44,13 @@ struct Table {
      ____, ____, ____, ____, ____, ____, &M::waiting_ahead, &M::waiting_register, &M::waiting_witness_lost, &M::waiting_witness_lost,
      &M::not_served, ____, failover, at_boot, &M::waiting_answered},
     // Rebuilding
-    {____, &M::close, &M::busy_swap, &M::rebuilding_report, &M::rebuilding_silent, ____, ____,
+    {&M::running_start, &M::close, &M::busy_swap, &M::rebuilding_report, &M::rebuilding_silent, ____, ____,
      ____, &M::mirror_lost, ____, &M::rebuilding_stream_down, ____, ____, ____,
      &M::told_in, ____, ____, ____, ____, ____, ____,
      ____, ____, ____, ____, ____, ____, ____, &M::secondary_register, ____, ____,
      &M::not_served, ____, failover, at_boot, ____},
     // Secondary
-    {____, &M::secondary_stop, &M::secondary_swap, &M::secondary_report, &M::secondary_silent, &M::secondary_overdue, ____,
+    {&M::running_start, &M::secondary_stop, &M::secondary_swap, &M::secondary_report, &M::secondary_silent, &M::secondary_overdue, ____,
      ____, &M::mirror_lost, ____, ____, ____, ____, ____,
      ____, ____, &M::secondary_durable, ____, ____, ____, ____,
      ____, ____, ____, ____, ____, ____, &M::overtaken_secondary, &M::secondary_register, ____, ____,
@@ -62,19 +62,19 @@ struct Table {
      ____, ____, ____, ____, ____, ____, &M::overtaken_secondary, &M::secondary_register, ____, ____,
      busy, ____, failover, at_boot, ____},
     // Sealing
-    {____, &M::close, &M::busy_swap, &M::sealing_report, ____, ____, ____,
+    {&M::running_start, &M::close, &M::busy_swap, &M::sealing_report, ____, ____, ____,
      ____, &M::mirror_lost, ____, ____, ____, ____, ____,
      ____, &M::sealed, &M::sealing_durable, ____, ____, ____, ____,
      ____, ____, ____, ____, ____, ____, &M::overtaken_secondary, &M::sealing_register, &M::sealing_witness_lost, &M::sealing_rules,
      busy, ____, failover, at_boot, ____},
     // Promoting
-    {____, &M::serving_stop, &M::busy_swap, &M::serving_report, &M::serving_silent, ____, &M::serving_deadline,
+    {&M::running_start, &M::serving_stop, &M::busy_swap, &M::serving_report, &M::serving_silent, ____, &M::serving_deadline,
      ____, &M::serving_mirror_failed, &M::mirror_serving, &M::stream_down, &M::peer_must_leave, &M::peer_must_leave, &M::join_ready,
      ____, ____, &M::flushed, ____, &M::first_modification, ____, ____,
      &M::addresses_held, ____, &M::units_started, ____, ____, &M::unit_failed, &M::overtaken_primary, &M::serving_register, ____, ____,
      busy, &M::lease_expired, failover, at_boot, &M::serving_answered},
     // Serving
-    {&M::serving_as_source, &M::serving_stop, &M::serving_swap, &M::serving_report, &M::serving_silent, ____, &M::serving_deadline,
+    {&M::serving_start, &M::serving_stop, &M::serving_swap, &M::serving_report, &M::serving_silent, ____, &M::serving_deadline,
      ____, &M::serving_mirror_failed, ____, &M::stream_down, &M::peer_must_leave, &M::peer_must_leave, &M::join_ready,
      ____, ____, &M::flushed, ____, &M::first_modification, ____, ____,
      ____, ____, ____, ____, ____, &M::unit_failed, &M::overtaken_primary, &M::serving_register, ____, &M::serving_rules,

@@ -21,12 +21,14 @@ void Machine::enter_waiting() {
 
 void Machine::waiting_start(const Event& event) {
     record_.restarts = 0;
-    const bool source = std::get<StartRequested>(event).as_source;
-    if (source && !marker_valid_) return refuse("data-missing", reason_.text);
-    waiting_as_source_ = source;
+    const auto& start = std::get<StartRequested>(event);
+    if (says_more(start) && !marker_valid_) return refuse("data-missing", reason_.text);
+    if (auto why = objection(start)) return refuse(why->code.c_str(), why->text);
+    note_word(start);
     evaluate();
     // It is running already, so far as it can: what is needed is something else.
-    if (!source && phase_ == Phase::Waiting && blocked_) refuse(reason_.code.c_str(), reason_.text);
+    if (says_more(start)) return;
+    if (phase_ == Phase::Waiting && blocked_) refuse(reason_.code.c_str(), reason_.text);
 }
 
 void Machine::waiting_swap(const Event& event) {
@@ -82,9 +84,8 @@ void Machine::waiting_durable(const Event& event) {
 /// Decides what a node without a role does, from what it knows now. Runs again after every change.
 void Machine::evaluate() {
     if (!marker_valid_) return;
-    if (waiting_as_source_) {
-        waiting_as_source_ = false;
-        as_source();
+    if (auto word = std::exchange(word_, std::nullopt)) {
+        carry_out(*word);
         if (phase_ != Phase::Waiting) return;
     }
     if (std::exchange(won_, false) && head().primary == self()) {
@@ -123,7 +124,7 @@ void Machine::evaluate() {
             return block("diverged",
                          "Both nodes served independently of each other. On the node "
                          "whose data shall stay run: hamirrorctl start " +
-                             settings_.module + " --as-source");
+                             settings_.module + " --force");
         case Relation::Behind:
         case Relation::Yield:
             return block("foreign", "The decisions of " + peer_name() + " cannot be followed.");
@@ -309,91 +310,6 @@ void Machine::decide_alone() {
     }
     block("peer-needed", peer_name() + " may hold newer data and is not seen" +
                              (may_decide_alone() ? "." : "; no ping target answers, either."));
-}
-
-// ---- an operator's word
-// ---------------------------------------------------------------------------
-
-void Machine::as_source() {
-    if (record_.exchange && !pending()) {
-        return refuse("busy",
-                      "The witness has yet to say what became of this node's last decision.");
-    }
-    if (record_.chain.empty()) return birth();
-    if (contact_ && peer_report_) {
-        Activity doing = peer_report_->activity;
-        if (doing != Activity::Stopped && doing != Activity::Waiting) {
-            return refuse("peer-has-data", peer_name() + " holds the module's newest data and is " +
-                                               peer_report_->state + "; nothing was changed.");
-        }
-    }
-    force();
-}
-
-/// R10: minted once, here.
-void Machine::birth() {
-    if (contact_ && peer_report_ && !peer_report_->chain.empty()) {
-        return refuse("already-born", peer_name() + " already has data of this module.");
-    }
-    // Asked of the witness before: nobody goes by that any more, and nothing was promised.
-    if (pending()) record_.exchange.reset();
-    if (by_witness() && !can_ask()) {
-        return stand() == RegisterStanding::Ahead
-                   ? refuse("already-born",
-                            "The witness already knows this module's data. If that is of a module "
-                            "that is no more, without a witness: hamirrorctl witness remove; start "
-                            "the module; hamirrorctl witness add.")
-                   : refuse("witness-unreachable", "The witness is not reached.");
-    }
-    record_.module_id = mint_id();
-    record_.witness = settings_.witness;
-    Decision first;
-    first.number = Epoch{1};
-    first.id = mint_id();
-    first.primary = self();
-    first.in_sync = InSync::only(self());
-    if (by_witness()) {
-        record_.outdated = false;
-        return ask(first, Id128{});
-    }
-    record_.chain.append({first, false, Confirmation::Birth});
-    record_.outdated = false;
-    persist();
-    tell("birth", "This node's data is the module's from now on.");
-    promote(false, mint_id());
-}
-
-/// What the old primary sent and this copy has not applied yet must not come after this: sealed and
-/// flushed first, as any takeover (R12, R3). What this node itself led is not sealed: it may have
-/// to serve under it again.
-void Machine::force() {
-    if (head().primary == peer()) {
-        seal();
-    } else {
-        flush(false);
-        enter(Phase::Sealing);
-        wait_for("agreeing", "The copy is being made durable.");
-    }
-    forcing_ = true;
-}
-
-void Machine::decide_forced() {
-    Decision forced = child(InSync::only(self()), self(), Cause::Forced);
-    if (peer_report_ && !peer_report_->chain.empty() &&
-        relation(record_.chain, peer_report_->chain, self()) == Relation::Diverged) {
-        forced.overrides = peer_report_->chain.head().decision.id;
-    }
-    tell("forced", "An operator made this node's data the module's.");
-    if (reached() && shown_) {
-        const Id128& shown = shown_->decision.id;
-        if (!record_.chain.contains(shown)) forced.overrides = shown;
-        return ask(forced, shown);
-    }
-    record_.outdated = false;
-    record_.power_lost = false;
-    record_.exchange.reset();  // of a witness that is none any more
-    decide(forced, Confirmation::Operator);
-    promote(false, mint_id());
 }
 
 }  // namespace ha::cluster

@@ -24,7 +24,7 @@ def play(lab):
     lab.power_loss(one)
     pair.waits(lab, other, "peer-needed", deadline=15)
     lab.expect(not other.journal(MESSAGE_ID=TAKEOVER, since=mark), "nothing was taken over")
-    other.run(f"hamirrorctl start {pair.MODULE} --as-source")
+    other.run(f"hamirrorctl start {pair.MODULE} --force --yes")
     pair.serves_alone(lab, record, other)
     one.boot()
     pair.whole(lab, record, other)

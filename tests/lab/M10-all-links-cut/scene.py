@@ -6,7 +6,7 @@ from tools.lab import pair
 CI = False
 TIMEOUT = 300
 SPLIT_BRAIN = "ea38d89ce6e24c289bcd8db0fd7a1916"    # src/api/message_ids.h
-CHOOSE = f"hamirrorctl start {pair.MODULE} --as-source"
+CHOOSE = f"hamirrorctl start {pair.MODULE} --force"
 
 
 def diverge(lab, record):
@@ -49,7 +49,7 @@ def play(lab):
         books = diverge(lab, record)
         heal(lab, books)
     lab.step("the operator chooses node1, which serves")
-    one.run(CHOOSE)
+    one.run(f"{CHOOSE} --yes")
     lab.wait_pair(pair.MODULE, one, deadline=60)
     record.check(one)
     books[0].check(one)
@@ -63,9 +63,9 @@ def play(lab):
         books = diverge(lab, record)
         heal(lab, books)
     lab.step("the operator chooses node2, whose copy has to win over the one that serves")
-    lab.expect(not other.run(CHOOSE, check=False), "refused while node1 serves")
+    lab.expect(not other.run(f"{CHOOSE} --yes", check=False), "refused while node1 serves")
     one.run(f"hamirrorctl stop {pair.MODULE} --wait", timeout=60)
-    other.run(CHOOSE)
+    other.run(f"{CHOOSE} --yes")
     other.wait_status(pair.MODULE, "alone", "ready", deadline=30)
     one.run(f"hamirrorctl start {pair.MODULE}")
     lab.wait_pair(pair.MODULE, other, deadline=60)

@@ -32,7 +32,7 @@ def play(lab):
                "on is refused while node1 has a part in decisions and is not seen")
 
     mark = lab.step("a person promotes it")
-    other.run(f"hamirrorctl start {pair.MODULE} --as-source --wait", timeout=60)
+    other.run(f"hamirrorctl start {pair.MODULE} --force --yes --wait", timeout=60)
     other.wait_status(pair.MODULE, "alone", "ready", deadline=30)
     record.wait_confirmed_after(mark)
 

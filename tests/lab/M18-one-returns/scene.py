@@ -13,6 +13,12 @@ def both_lose_power(lab, record):
     lab.power_loss(*lab.pair)
 
 
+def refused(lab, node, word, instead):
+    done = node.run(f"hamirrorctl start {pair.MODULE} {word} < /dev/null", check=False)
+    lab.expect(done.status == 1 and instead in done.err, f"{word}: {done.err.strip()}")
+    lab.expect(pair.own_word(node)["state"] == "waiting", "and changed nothing")
+
+
 def play(lab):
     one, other = lab.pair
     record = pair.install_under_load(lab)
@@ -32,7 +38,10 @@ def play(lab):
     lab.expect(not other.run(f"hamirrorctl start {pair.MODULE}", check=False),
                "a start without more is refused")
     lab.step("an operator who knows that node1 is lost forces it")
-    other.run(f"hamirrorctl start {pair.MODULE} --as-source")
+    refused(lab, other, "--as-source", "--force")
+    refused(lab, other, "--force", "--yes")
+    shown = other.out(f"hamirrorctl start {pair.MODULE} --force --yes")
+    lab.expect("NOT SEEN" in shown and "cannot be excluded" in shown, shown)
     pair.serves_alone(lab, record, other)
     lab.step("node1 returns after all: it is rebuilt")
     one.boot()

@@ -208,10 +208,15 @@ TEST_F(BusFaceTest, ShowsEverybodyTheView) {
 }
 
 TEST_F(BusFaceTest, OrdersReachTheDaemon) {
+    constexpr const char* kShown = "00000000000000000000000000000006";
     BusFace face(loop_, commands_, options());
     commands_.answer = "the plan";
     with_client(face, [&](Client& client) {
         EXPECT_EQ(client.call(kModulePath, api::bus::kModule, "Start", "b", 1).error, "");
+        EXPECT_EQ(client.call(kModulePath, api::bus::kModule, "Force", "ssb", kShown, "", 0).error,
+                  "");
+        EXPECT_EQ(client.call(kModulePath, api::bus::kModule, "Force", "ssb", kShown, "7", 0).error,
+                  "org.hamirror.Error.Invalid");
         EXPECT_EQ(client.call(kModulePath, api::bus::kModule, "Stop", "b", 0).error, "");
         EXPECT_EQ(client.call(kModulePath, api::bus::kModule, "Swap", "").error, "");
         EXPECT_EQ(client.call(kModulePath, api::bus::kModule, "SwapTo", "s", "node1").error, "");
@@ -222,11 +227,12 @@ TEST_F(BusFaceTest, OrdersReachTheDaemon) {
                                 "module: x", "x.yaml", 0, 1);
         EXPECT_EQ(plan.text, "the plan");
     });
-    EXPECT_EQ(commands_.orders,
-              (std::vector<std::string>{"start web-shop as-source", "stop web-shop",
-                                        "swap web-shop", "swap web-shop to node1",
-                                        "restart web-shop", "failover web-shop off",
-                                        "enable web-shop", "apply module: x x.yaml without-peer"}));
+    EXPECT_EQ(
+        commands_.orders,
+        (std::vector<std::string>{"start web-shop as-source", "start web-shop forced, shown 06 00",
+                                  "stop web-shop", "swap web-shop", "swap web-shop to node1",
+                                  "restart web-shop", "failover web-shop off", "enable web-shop",
+                                  "apply module: x x.yaml without-peer"}));
 }
 
 TEST_F(BusFaceTest, AWitnessIsReadBeforeTheDaemonIsAsked) {

@@ -35,6 +35,8 @@ class FakeCommands : public Commands {
                          false,
                          false};
         view.primary = "node1";
+        view.known = {{0, 6}, {0, 7}, true};
+        view.known_in_sync = {"node1"};
         view.policy = "available";
         view.mode = "strict";
         view.virtual_ips = {"192.0.2.10/24"};
@@ -43,9 +45,15 @@ class FakeCommands : public Commands {
         return view;
     }
 
+    static std::string text(const cluster::Knowledge& known) {
+        return known.decision.text().substr(30) + " " + known.peer_decision.text().substr(30) +
+               (known.peer_seen ? " seen" : "");
+    }
+
     ClusterView view() const override { return shown; }
-    void start(const std::string& name, bool as_source, Done done) override {
-        orders.push_back("start " + name + (as_source ? " as-source" : ""));
+    void start(const std::string& name, const cluster::StartRequested& order, Done done) override {
+        orders.push_back("start " + name + (order.as_source ? " as-source" : "") +
+                         (order.force ? " forced, shown " + text(*order.force) : ""));
         done(answer);
     }
     void stop(const std::string& name, bool all, Done done) override {

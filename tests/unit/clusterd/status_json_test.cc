@@ -17,14 +17,16 @@ TEST(StatusJson, IsThisFormatAndNoOther) {
         R"("policy_text":"","witness":"","automatic_failover":true,)"
         R"("failover_recorded":true,"preferred":"","preferred_text":"","ping_targets":"","mode":"strict","virtual_ips":["192.0.2.10/24"],)"
         R"("units":["shop.service"],"paths":["/srv/shop"],)"
+        R"("known":{"decision":"00000000000000000000000000000006",)"
+        R"("peer_decision":"00000000000000000000000000000007","peer_seen":true,"in_sync":["node1"]},)"
         R"("resync":{"running":false,"files_total":0,"files_done":0,"bytes_examined":0,)"
         R"("bytes_sent":0},"since_unix_ms":0,"nodes":[)"
         R"({"node":"node1","seen":true,"state":"primary","readiness":"ready",)"
         R"("reason":{"code":"","text":""},"epoch":7,"in_sync":true,"ever_in_sync":true,)"
-        R"("at_boot":"as-before"},)"
+        R"("at_boot":"as-before","last_seen_unix_ms":0},)"
         R"({"node":"node2","seen":true,"state":"secondary","readiness":"transient",)"
         R"("reason":{"code":"resynchronising","text":"The copy is being compared."},)"
-        R"("epoch":6,"in_sync":false,"ever_in_sync":false,"at_boot":"as-before"}]}]})");
+        R"("epoch":6,"in_sync":false,"ever_in_sync":false,"at_boot":"as-before","last_seen_unix_ms":0}]}]})");
 }
 
 TEST(StatusJson, AWitnessIsShownByItsAddresses) {

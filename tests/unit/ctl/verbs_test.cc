@@ -1,11 +1,13 @@
 #include "ctl/verbs.h"
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <signal.h>
 #include <spawn.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <cstdlib>
 #include <fstream>
 #include <future>
 #include <iostream>
@@ -68,8 +70,9 @@ class LivelyCommands : public clusterd::FakeCommands {
     clusterd::Face* face = nullptr;
     std::function<void(clusterd::ModuleView&)> effect;
 
-    void start(const std::string& name, bool as_source, clusterd::Done done) override {
-        FakeCommands::start(name, as_source, std::move(done));
+    void start(const std::string& name, const cluster::StartRequested& order,
+               clusterd::Done done) override {
+        FakeCommands::start(name, order, std::move(done));
         happen();
     }
     void swap(const std::string& name, const std::string& to, clusterd::Done done) override {
@@ -172,6 +175,92 @@ TEST_F(Verbs, StartWaitsUntilItIsReady) {
     in_loop([this] {
         EXPECT_EQ(commands_->orders, std::vector<std::string>{"start web-shop as-source"});
     });
+}
+
+/// Standard input is a terminal on which somebody has typed this; nullptr: is none.
+class Typed {
+  public:
+    explicit Typed(const char* line) : before_(dup(STDIN_FILENO)) {
+        int input = open("/dev/null", O_RDONLY);
+        if (line != nullptr) {
+            close(input);
+            terminal_ = posix_openpt(O_RDWR | O_NOCTTY);
+            EXPECT_EQ(grantpt(terminal_), 0);
+            EXPECT_EQ(unlockpt(terminal_), 0);
+            input = open(ptsname(terminal_), O_RDWR | O_NOCTTY);
+            const std::string text = std::string(line) + "\n";
+            EXPECT_EQ(write(terminal_, text.data(), text.size()),
+                      static_cast<ssize_t>(text.size()));
+        }
+        dup2(input, STDIN_FILENO);
+        close(input);
+    }
+    ~Typed() {
+        dup2(before_, STDIN_FILENO);
+        close(before_);
+        if (terminal_ >= 0) close(terminal_);
+        std::cin.clear();
+        clearerr(stdin);
+    }
+    Typed(const Typed&) = delete;
+    Typed& operator=(const Typed&) = delete;
+
+  private:
+    int before_;
+    int terminal_ = -1;
+};
+
+TEST_F(Verbs, AForcedStartIsShownAndAskedFor) {
+    serve();
+    auto options = shop();
+    options.wait = false;
+    options.force = true;
+    const auto orders = [this] {
+        std::vector<std::string> given;
+        in_loop([&] { given = commands_->orders; });
+        return given;
+    };
+    {
+        Typed nobody(nullptr);
+        EXPECT_EQ(play(run_start, options).substr(0, 53),
+                  "1 --force asks, and standard input is no terminal. Wh");
+    }
+    for (const char* no : {"y", "no", "", "YES", "yes "}) {
+        Typed answer(no);
+        EXPECT_EQ(play(run_start, options), "1 Nothing was changed.") << no;
+    }
+    EXPECT_TRUE(orders().empty());
+    {
+        Typed answer("yes");
+        const auto said = play(run_start, options);
+        EXPECT_NE(said.find("node1 is seen: primary/ready"), std::string::npos) << said;
+    }
+    EXPECT_EQ(orders(), std::vector<std::string>{"start web-shop forced, shown 06 07 seen"});
+}
+
+TEST_F(Verbs, AForcedStartCarriesWhatWasShownThen) {
+    serve();
+    in_loop([this] {
+        auto& module = commands_->shown.modules[0];
+        module.known = {{0, 6}, {}, false};
+        module.nodes[0].seen = false;
+        face_->changed();
+    });
+    auto options = shop();
+    options.wait = false;
+    options.force = options.yes = true;
+    Typed nobody(nullptr);
+    const auto said = play(run_start, options);
+    EXPECT_NE(said.find("cannot be excluded"), std::string::npos) << said;
+    in_loop([this] {
+        EXPECT_EQ(commands_->orders,
+                  std::vector<std::string>{"start web-shop forced, shown 06 00"});
+        commands_->answer = tl::unexpected(clusterd::CommandError{"view-outdated", "Look again."});
+    });
+    EXPECT_EQ(play(run_start, options), "1 Look again.");
+    options.module = "shop";
+    EXPECT_EQ(play(run_start, options),
+              "1 There is no module shop; `hamirrorctl status` lists them.");
 }
 
 TEST_F(Verbs, WhatDoesNotComeIsAnswered) {

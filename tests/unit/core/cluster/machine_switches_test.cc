@@ -45,7 +45,7 @@ TEST_F(FailoverOff, TheSecondaryWaitsForAPerson) {
     EXPECT_EQ(secondary_.machine->status().reason.code, "failover-off");
     EXPECT_EQ(refusal(secondary_, FailoverRequested{true}), "peer-silent") << "R14";
     EXPECT_EQ(refusal(secondary_, StartRequested{}), "failover-off");
-    ASSERT_EQ(refusal(secondary_, StartRequested{true}), "");
+    ASSERT_EQ(refusal(secondary_, StartRequested{false, secondary_.machine->knowledge()}), "");
     const auto flushing = step(secondary_, Sealed{Epoch{2}});
     ASSERT_NE(find<MakeDurable>(flushing), nullptr);
     step(secondary_, MadeDurable{find<MakeDurable>(flushing)->token});

@@ -234,8 +234,9 @@ TEST(Machine, AForcedStartSealsAndFlushesFirst) {
     machine.workers_ready(Instant{}, effects);
     MirrorOpened opened;
     opened.marker_valid = true;
-    for (const Event& event : std::initializer_list<Event>{opened, AddressesDropped{}, UnitsGone{},
-                                                           HeldFailed{}, StartRequested{true}}) {
+    for (const Event& event :
+         std::initializer_list<Event>{opened, AddressesDropped{}, UnitsGone{}, HeldFailed{},
+                                      StartRequested{false, machine.knowledge()}}) {
         machine.step(Instant{}, event, effects);
     }
     EXPECT_EQ(count<SealMirror>(effects), 1U);
