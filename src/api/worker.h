@@ -217,6 +217,19 @@ struct FirstModification {
 };
 struct HeldFailed {};
 struct MirrorClosed {};
+/// How much this node changed that the other does not have: modifications, and the bytes written,
+/// since it went alone under `decision`; none: it has not, or both are in sync again. Told when the
+/// mirror is open and then on change, at most once a second.
+struct ChangedAlone {
+    Id128 decision;
+    std::uint64_t operations = 0;  // both at most kMaxChangedAlone
+    std::uint64_t bytes = 0;
+    bool at_least = false;  // a process ended before it had written down all of it
+
+    auto operator<=>(const ChangedAlone&) const = default;
+};
+/// What every reader of JSON can hold.
+inline constexpr std::uint64_t kMaxChangedAlone = 1ULL << 53U;
 
 // ---- orders to and facts from ha-vipd
 // -------------------------------------------------------------
@@ -278,12 +291,12 @@ using Order = std::variant<OpenMirror, ServeMirror, FollowMirror, StartResync, S
                            FailHeld, HoldMirror, CloseMirror, HoldAddresses, DropAddresses,
                            StartUnits, StopUnits, KillUnits, LookAtLease>;
 
-using Fact =
-    std::variant<WorkerHello, MirrorOpened, MirrorFailed, MirrorServing, MirrorFollowing, StreamUp,
-                 StreamDown, MirrorEvidence, AcknowledgementsStalled, PeerCopyFailed,
-                 LocalCopyFailed, ResyncProgress, JoinReady, ToldIn, Sealed, MadeDurable, Drained,
-                 FirstModification, HeldFailed, MirrorClosed, AddressesHeld, AddressesDropped,
-                 AddressesFailed, UnitsStarted, UnitsStopped, UnitsGone, UnitFailed>;
+using Fact = std::variant<WorkerHello, MirrorOpened, MirrorFailed, MirrorServing, MirrorFollowing,
+                          StreamUp, StreamDown, MirrorEvidence, AcknowledgementsStalled,
+                          PeerCopyFailed, LocalCopyFailed, ResyncProgress, JoinReady, ToldIn,
+                          Sealed, MadeDurable, Drained, FirstModification, HeldFailed, MirrorClosed,
+                          ChangedAlone, AddressesHeld, AddressesDropped, AddressesFailed,
+                          UnitsStarted, UnitsStopped, UnitsGone, UnitFailed>;
 
 /// The module a fact of a worker that serves all modules is about; empty for the others.
 inline std::string module_of(const Fact& fact) {

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "api/worker.h"
 #include "base/id128.h"
 #include "base/result.h"
 #include "base/strong.h"
@@ -12,7 +13,7 @@
 
 // What a heartbeat says (cluster::Probes), and what it says of each module (its authentication is
 // io/heartbeat's): when its sender last had evidence of us, on whatever way, and the newest
-// decision it knows.
+// decision it knows; and how much the sender changed alone, for people.
 
 namespace ha::clusterd {
 
@@ -22,6 +23,7 @@ struct ModuleBeat {
     Duration heard_age = Duration::max();
     Epoch newest;  // its number
     Id128 decision;
+    api::ChangedAlone alone;  // by the sender
 };
 
 struct Beat {

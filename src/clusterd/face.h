@@ -16,6 +16,13 @@
 
 namespace ha::clusterd {
 
+/// What a node changed that the other does not have.
+struct ChangedAloneView {
+    std::uint64_t operations = 0;
+    std::uint64_t bytes = 0;
+    bool at_least = false;  // it may be more
+};
+
 /// One module on one node, as `hamirrorctl status` shows it.
 struct NodeView {
     std::string node;
@@ -32,6 +39,8 @@ struct NodeView {
     /// While it is not seen: when there was evidence of it last; wall clock, for people; 0: not
     /// since this daemon began.
     std::int64_t last_seen_unix_ms = 0;
+    /// Since it went alone; none: it has not, or they are in sync again, or it is not known.
+    std::optional<ChangedAloneView> changed_alone = std::nullopt;
 };
 
 struct ResyncView {

@@ -155,6 +155,8 @@ void Module::execute(const cluster::Effect& effect) {
     } else if (std::holds_alternative<cluster::CloseMirror>(effect)) {
         close_mirror();
     } else if (auto translated = translate(effect, config_, machine_.record().module_id)) {
+        const auto* follow = std::get_if<cluster::FollowMirror>(&effect);
+        if (follow != nullptr && follow->resync) tell_given_up();
         order(translated->kind, std::move(translated->order));
     }
 }
@@ -335,6 +337,9 @@ void Module::fact(const api::Fact& fact) {
     if (const auto* evident = std::get_if<api::MirrorEvidence>(&fact)) {
         return evidence(io::boot_now() - evident->age);
     }
+    if (const auto* changed = std::get_if<api::ChangedAlone>(&fact)) {
+        return note_alone(alone_, *changed);
+    }
     if (const auto* progress = std::get_if<api::ResyncProgress>(&fact)) {
         resync_ = {true, progress->files_total, progress->files_done, progress->bytes_examined,
                    progress->bytes_sent};
@@ -405,6 +410,7 @@ void Module::evidence(Instant at) {
 /// A node that says nothing of the module does not know it: it answers for it no more than a
 /// silent one.
 void Module::heard(const ModuleBeat* beat) {
+    if (beat != nullptr) note_alone(peer_alone_, beat->alone);
     Instant now = io::boot_now();
     bool cut_off = beat == nullptr || beat->heard_age >= config_.timing.take_after;
     // What its last report shows already is no news, and it would not be reported again.
@@ -418,9 +424,16 @@ void Module::heard(const ModuleBeat* beat) {
     told(monitor_.check(now));
 }
 
+void Module::note_alone(api::ChangedAlone& known, const api::ChangedAlone& changed) {
+    if (known == changed) return;
+    known = changed;
+    outside_.changed();
+}
+
 ModuleBeat Module::beat(Instant now) const {
     ModuleBeat said;
     said.module = config_.name;
+    said.alone = alone_;
     if (auto heard = monitor_.last_evidence()) said.heard_age = now - *heard;
     // Of the last report, not of the record: what is said is durable.
     if (sent_report_ && !sent_report_->chain.empty()) {
@@ -601,6 +614,33 @@ void Module::fill_known(ModuleView& view) const {
     }
 }
 
+void Module::fill_alone(ModuleView& view) const {
+    const auto mine = static_cast<std::size_t>(self_);
+    NodeView& other = view.nodes[1 - mine];
+    view.nodes[mine].changed_alone = view_of(alone_);
+    other.changed_alone = view_of(peer_alone_);
+    // What it changed since it said so nobody knows.
+    if (other.changed_alone && !other.seen) other.changed_alone->at_least = true;
+    const std::string both = both_changed(view);
+    for (NodeView& node : view.nodes) {
+        if (node.reason_code == "diverged") node.reason = both + node.reason;
+    }
+}
+
+/// Before a resync discards it.
+void Module::tell_given_up() {
+    const auto given = view_of(alone_);
+    if (!given) return;
+    io::log(io::Level::Warning, api::message::kResyncStarted,
+            {{"HAMIRROR_MODULE", config_.name},
+             {"HAMIRROR_OPERATIONS", std::to_string(given->operations)},
+             {"HAMIRROR_BYTES", std::to_string(given->bytes)}},
+            config_.name +
+                ": this node's copy is made equal to the other's. Given up: what this "
+                "node changed alone, " +
+                changed_text(*given) + ".");
+}
+
 ModuleView Module::view() const {
     ModuleView shown;
     shown.module = config_.name;
@@ -622,6 +662,7 @@ ModuleView Module::view() const {
     fill_peer(shown.nodes[theirs], peer_report_, monitor_.silent(), cluster::other(self_));
     if (!shown.nodes[theirs].seen) shown.nodes[theirs].last_seen_unix_ms = peer_seen_unix_ms_;
     fill_known(shown);
+    fill_alone(shown);
     for (const NodeView& node : shown.nodes) {
         if (node.seen && (node.state == "primary" || node.state == "alone"))
             shown.primary = node.node;

@@ -115,6 +115,9 @@ class Module {
     void note_status();
     void show();
     void fill_known(ModuleView& view) const;
+    void fill_alone(ModuleView& view) const;
+    void note_alone(api::ChangedAlone& known, const api::ChangedAlone& changed);
+    void tell_given_up();
     void write_status_file();
     void log_tell(const cluster::Tell& tell);
     [[nodiscard]] std::string witness_view() const;
@@ -151,6 +154,9 @@ class Module {
     std::optional<api::Order> vip_order_;       // what ha-vipd shall hold, for repeating
     std::optional<api::Order> watchdog_order_;  // what ha-watchdog shall run, for repeating
 
+    // for people alone
+    api::ChangedAlone alone_;       // by this node
+    api::ChangedAlone peer_alone_;  // by the other, as it said last
     cluster::Status shown_;
     bool witness_reached_ = false;
     std::string witness_trouble_ = "it has not answered yet";

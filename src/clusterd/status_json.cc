@@ -7,6 +7,12 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
+Json alone_json(const std::optional<ChangedAloneView>& alone) {
+    if (!alone) return nullptr;
+    return {
+        {"operations", alone->operations}, {"bytes", alone->bytes}, {"at_least", alone->at_least}};
+}
+
 Json node_json(const NodeView& node) {
     return {{"node", node.node},
             {"seen", node.seen},
@@ -17,7 +23,8 @@ Json node_json(const NodeView& node) {
             {"in_sync", node.in_sync},
             {"ever_in_sync", node.ever_in_sync},
             {"at_boot", node.at_boot},
-            {"last_seen_unix_ms", node.last_seen_unix_ms}};
+            {"last_seen_unix_ms", node.last_seen_unix_ms},
+            {"changed_alone", alone_json(node.changed_alone)}};
 }
 
 Json resync_json(const ResyncView& resync) {

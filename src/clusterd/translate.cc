@@ -294,6 +294,26 @@ std::string policy_text(const config::ModuleConfig& module, bool witness_decides
     return "";
 }
 
+std::optional<ChangedAloneView> view_of(const api::ChangedAlone& changed) {
+    if (changed.decision.none()) return std::nullopt;
+    return ChangedAloneView{changed.operations, changed.bytes, changed.at_least};
+}
+
+std::string changed_text(const ChangedAloneView& changed) {
+    return std::string(changed.at_least ? "at least " : "") + std::to_string(changed.operations) +
+           (changed.operations == 1 ? " operation, " : " operations, ") +
+           std::to_string(changed.bytes) + " bytes written";
+}
+
+std::string both_changed(const ModuleView& view) {
+    const auto on = [](const NodeView& node) {
+        return node.node + ": " +
+               (node.changed_alone ? changed_text(*node.changed_alone) : "not known");
+    };
+    if (!view.nodes[0].changed_alone && !view.nodes[1].changed_alone) return "";
+    return "Changed alone: " + on(view.nodes[0]) + "; " + on(view.nodes[1]) + ". ";
+}
+
 void fill_membership(NodeView& view, const cluster::Chain& chain, bool outdated,
                      cluster::Node node) {
     if (chain.empty()) return;

@@ -35,6 +35,12 @@ std::string preference_text(cluster::Preference preference, const config::Module
 /// `hardware`: within how long the machine's own watchdog resets it; zero: it has none.
 std::string fencing_text(Duration hardware);
 std::string policy_text(const config::ModuleConfig& module, bool witness_decides);
+/// None: it changed nothing alone.
+std::optional<ChangedAloneView> view_of(const api::ChangedAlone& changed);
+/// "at least 12 operations, 4096 bytes written".
+std::string changed_text(const ChangedAloneView& changed);
+/// A sentence on both nodes, to be put in front; empty: neither changed anything alone.
+std::string both_changed(const ModuleView& view);
 /// What `chain`, which `node` knows, says of its own copy.
 void fill_membership(NodeView& view, const cluster::Chain& chain, bool outdated,
                      cluster::Node node);

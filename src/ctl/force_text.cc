@@ -11,6 +11,10 @@ bool serves(const NodeStatus& node) {
     return node.state == "primary" || node.state == "alone";
 }
 
+std::string changed(const NodeStatus& node) {
+    return node.changed_alone ? " (" + changed_text(*node.changed_alone) + ")" : "";
+}
+
 std::string item(const std::string& text) {
     return wrap("  * " + text, 4, 0) + "\n";
 }
@@ -55,14 +59,15 @@ std::string given_up(const ModuleStatus& module, const NodeStatus& here, const N
     const auto& members = module.known.in_sync;
     const bool member = std::ranges::find(members, other.node) != members.end();
     if (here.reason_code == "diverged" || other.reason_code == "diverged") {
-        return what + "everything that " + other.node + " changed alone.";
+        return what + "everything that " + other.node + " changed alone" + changed(other) + ".";
     }
     if (!here.in_sync) {
         return what + "everything that was acknowledged while this copy was out of sync.";
     }
     if (member || !other.seen) {
-        return what + "whatever " + other.node +
-               " acknowledged that did not reach this node; how much that is is not known.";
+        return what + "whatever " + other.node + " acknowledged that did not reach this node; " +
+               (other.changed_alone ? changed_text(*other.changed_alone) + " that is known of."
+                                    : "how much that is is not known.");
     }
     return what + "what its copy has that this one has not.";
 }
@@ -80,6 +85,11 @@ std::string force_text(const ModuleStatus& module, const std::string& here_name)
         "\n";
     text += item(here_text(here));
     text += item(other.node + " " + seen_text(other) + "; " + copy_text(other) + ".");
+    for (const auto& node : {here, other}) {
+        if (!node.changed_alone) continue;
+        text += item(node.node + " changed alone, since it lost the other: " +
+                     changed_text(*node.changed_alone) + ".");
+    }
     if (here.epoch > 0) text += item(membership_text(module, here, other));
     text += item(given_up(module, here, other));
     if (!other.seen) {

@@ -90,6 +90,20 @@ std::string switches(const ModuleStatus& module) {
     return text;
 }
 
+/// Where a reason does not say so already.
+std::string changed_lines(const ModuleStatus& module) {
+    std::string text;
+    const auto diverged = [](const auto& node) { return node.reason_code == "diverged"; };
+    if (std::ranges::any_of(module.nodes, diverged)) return text;
+    for (const auto& node : module.nodes) {
+        if (!node.changed_alone) continue;
+        text +=
+            line("alone",
+                 node.node + " has what the other has not: " + changed_text(*node.changed_alone));
+    }
+    return text;
+}
+
 std::string block(const ModuleStatus& module, const ClusterStatus& status) {
     std::string text = module.module + ": ";
     text += module.primary.empty() ? "served by no node" : "served by " + module.primary;
@@ -99,6 +113,7 @@ std::string block(const ModuleStatus& module, const ClusterStatus& status) {
         text += line("since", date_text(module.since_unix_ms) + " (state of " + status.node + ")");
     }
     text += reasons(module);
+    text += changed_lines(module);
     text += resync_line(module, status);
     if (!module.witness.empty()) text += line("witness", module.witness);
     if (!module.ping_targets.empty()) text += line("ping", module.ping_targets);
@@ -160,6 +175,12 @@ std::string progress(const ResyncStatus& resync) {
     }
     return text + bytes_text(resync.bytes_examined) + " compared, " +
            bytes_text(resync.bytes_sent) + " sent";
+}
+
+std::string changed_text(const ChangedAloneStatus& changed) {
+    return std::string(changed.at_least ? "at least " : "") + std::to_string(changed.operations) +
+           (changed.operations == 1 ? " operation, " : " operations, ") +
+           bytes_text(changed.bytes) + " written";
 }
 
 std::string safety(const ModuleStatus& module) {

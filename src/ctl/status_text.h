@@ -23,6 +23,8 @@ std::string advice(const std::string& module, const NodeStatus& node);
 /// "34 %, 1.2 GiB compared, 20.0 MiB sent".
 std::string progress(const ResyncStatus& resync);
 std::string bytes_text(std::uint64_t bytes);
+/// "at least 12 operations, 4.0 KiB written".
+std::string changed_text(const ChangedAloneStatus& changed);
 /// In local time, to the second.
 std::string date_text(std::int64_t unix_ms);
 

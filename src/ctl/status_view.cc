@@ -8,6 +8,15 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
+std::optional<ChangedAloneStatus> changed_alone(const Json& json) {
+    if (!json.is_object()) return std::nullopt;
+    ChangedAloneStatus changed;
+    changed.operations = json.value("operations", changed.operations);
+    changed.bytes = json.value("bytes", changed.bytes);
+    changed.at_least = json.value("at_least", changed.at_least);
+    return changed;
+}
+
 NodeStatus node_status(const Json& json) {
     NodeStatus node;
     node.node = json.value("node", node.node);
@@ -22,6 +31,7 @@ NodeStatus node_status(const Json& json) {
     node.in_sync = json.value("in_sync", node.in_sync);
     node.ever_in_sync = json.value("ever_in_sync", node.ever_in_sync);
     node.at_boot = json.value("at_boot", node.at_boot);
+    node.changed_alone = changed_alone(json.value("changed_alone", Json()));
     node.last_seen_unix_ms = json.value("last_seen_unix_ms", node.last_seen_unix_ms);
     return node;
 }

@@ -13,6 +13,12 @@
 
 namespace ha::ctl {
 
+struct ChangedAloneStatus {
+    std::uint64_t operations = 0;
+    std::uint64_t bytes = 0;
+    bool at_least = false;
+};
+
 struct NodeStatus {
     std::string node;
     bool seen = false;
@@ -25,6 +31,7 @@ struct NodeStatus {
     bool ever_in_sync = true;
     std::string at_boot;
     std::int64_t last_seen_unix_ms = 0;
+    std::optional<ChangedAloneStatus> changed_alone;
 
     [[nodiscard]] bool is(const char* wanted_state, const char* wanted_readiness) const {
         return state == wanted_state && readiness == wanted_readiness;

@@ -163,6 +163,16 @@ Result<std::string> encode_any(Variant message) {
     return text;
 }
 
+template <typename Message>
+bool bounded(const Message& message) {
+    if constexpr (std::is_same_v<Message, api::ChangedAlone>) {
+        return message.operations <= api::kMaxChangedAlone &&
+               message.bytes <= api::kMaxChangedAlone;
+    } else {
+        return true;
+    }
+}
+
 template <typename Variant, std::size_t Index = 0>
 Result<Variant> decode_as(const std::string& type, const json& in) {
     if constexpr (Index == std::variant_size_v<Variant>) {
@@ -175,6 +185,7 @@ Result<Variant> decode_as(const std::string& type, const json& in) {
         Reader reader(in);
         wire::fields(reader, message);
         if (auto problem = reader.problem(); !problem.empty()) return fail(problem);
+        if (!bounded(message)) return fail(type + " has a figure that is too great");
         return Variant(std::in_place_index<Index>, std::move(message));
     }
 }

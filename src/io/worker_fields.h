@@ -93,6 +93,8 @@ HA_WIRE(Drained, v("last", m.last))
 HA_WIRE(FirstModification, v("decision", m.decision))
 HA_WIRE_0(HeldFailed)
 HA_WIRE_0(MirrorClosed)
+HA_WIRE(ChangedAlone, v("decision", m.decision), v("operations", m.operations),
+        v("bytes", m.bytes), v("at_least", m.at_least))
 
 HA_WIRE(LookAtLease, v("module", m.module), v("kill_bound_ns", m.kill_bound))
 

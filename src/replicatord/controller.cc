@@ -236,7 +236,10 @@ void Controller::execute(const api::Order& order, std::uint64_t demotions) {
 // -------------------------------------------------------------------------------
 
 void Controller::open(const api::OpenMirror& order) {
-    if (mirror_) return tell(opened());
+    if (mirror_) {
+        tell(opened());
+        return mirror_->tell_alone_again();
+    }
     auto usable = check_directories(order);
     if (!usable) return failed("data-missing", usable.error());
     usable = check_unused(order);
@@ -269,6 +272,7 @@ Result<> Controller::build(const api::OpenMirror& order) {
     auto store = Store::open(kStoreDirectory + module_);
     if (!store) return tl::unexpected(store.error());
     store_ = std::move(*store);
+    alone_ = std::make_unique<KeptAlone>(kStoreDirectory + module_);
     FileSystemOptions options;
     options.module = module_;
     options.module_id = order.module_id;
@@ -284,6 +288,8 @@ Result<> Controller::build(const api::OpenMirror& order) {
     settings.heartbeat = order.heartbeat;
     settings.silent_after = order.silent_after;
     settings.lease = &lease_->lease();
+    settings.alone = kept_alone();
+    settings.keep_alone = [this](const auto& changed) { return alone_->save(changed); };
     mirror_.open(std::make_unique<Mirror>(files_->tree(), files_->locks(), *dialer_,
                                           io::random_id(), settings,
                                           [this](api::Fact fact) { reported(std::move(fact)); }));
@@ -326,6 +332,37 @@ api::MirrorOpened Controller::opened() const {
     return fact;
 }
 
+/// From now on there may be more than that.
+api::ChangedAlone Controller::kept_alone() {
+    auto kept = alone_->read();
+    auto opened = kept ? alone_->save(*kept) : Result<>(tl::unexpected(kept.error()));
+    if (!opened) {
+        io::log(io::Level::Warning, module_ + ": how much this node changed alone is not known: " +
+                                        opened.error().text);
+    }
+    return kept.value_or(api::ChangedAlone{});
+}
+
+/// Written down before the first change, or a crash would leave none of it.
+void Controller::begin_alone(const api::ServeMirror& order) {
+    if (!mirror_->changed_alone().decision.none()) return;
+    api::ChangedAlone nothing;
+    nothing.decision = order.decision;
+    if (auto saved = alone_->save(nothing); !saved) {
+        io::log(io::Level::Warning, module_ +
+                                        ": how much this node changes alone cannot be "
+                                        "written down: " +
+                                        saved.error().text);
+    }
+}
+
+/// Before the other node has it all, or this one takes over the other's: counted on after a crash
+/// it would be too much.
+void Controller::end_alone() {
+    auto forgotten = alone_->forget(mirror_->changed_alone().decision);
+    if (!forgotten) io::log(io::Level::Warning, module_ + ": " + forgotten.error().text);
+}
+
 /// Nobody waits for the journal any more, nor will.
 void Controller::end_waiting() {
     if (mirror_) mirror_->fail_held();
@@ -344,6 +381,8 @@ void Controller::demolish() {
         }
         auto synced = files_->tree().sync_all();
         if (!synced) io::log(io::Level::Error, module_ + ": " + synced.error().text);
+        auto kept = synced && mirror_ ? alone_->close(mirror_->changed_alone()) : Result<>();
+        if (!kept) io::log(io::Level::Warning, module_ + ": " + kept.error().text);
     }
     forget();
 }
@@ -369,6 +408,7 @@ void Controller::forget() {
     journal_.become(nullptr);
     dialer_.reset();
     files_.reset();
+    alone_.reset();
     store_.reset();
     indexed_ = false;
     role_ = Role::None;
@@ -487,6 +527,7 @@ Result<> Controller::begin_serving(const api::ServeMirror& order, std::uint64_t 
         auto stamped = restamp(files_->tree(), *store_, order.module_id, config_.node);
         if (!stamped) return stamped;
     }
+    order.peer == api::ServeMirror::Peer::Member ? end_alone() : begin_alone(order);
     const bool serves = mirror_.begin(demotions, [&](Mirror& mirror) {
         role_ = Role::Serving;
         may_be_used_ = true;
@@ -544,6 +585,7 @@ Result<> Controller::begin_following(const api::FollowMirror& order, std::uint64
         if (!indexed) return indexed;
         indexed_ = true;
     }
+    end_alone();
     mirror_.begin(demotions, [&](Mirror& mirror) {
         may_be_used_ = false;
         role_ = order.resync ? Role::Rebuilding : Role::Following;

@@ -13,6 +13,7 @@
 #include "io/worker_link.h"
 #include "replicatord/demotable_mirror.h"
 #include "replicatord/filesystem.h"
+#include "replicatord/kept_alone.h"
 #include "replicatord/store.h"
 
 namespace ha::replicatord {
@@ -54,6 +55,9 @@ class Controller {
     void open(const api::OpenMirror& order);
     Result<> build(const api::OpenMirror& order);
     void end_waiting();
+    [[nodiscard]] api::ChangedAlone kept_alone();
+    void begin_alone(const api::ServeMirror& order);
+    void end_alone();
     void demolish();
     void abandon();
     void forget();
@@ -89,6 +93,7 @@ class Controller {
     enum class Role : std::uint8_t { None, Serving, Following, Rebuilding };
     api::OpenMirror config_;
     std::unique_ptr<Store> store_;
+    std::unique_ptr<KeptAlone> alone_;
     LateJournal journal_;
     std::unique_ptr<FileSystem> files_;
     std::unique_ptr<Dialer> dialer_;

@@ -32,7 +32,8 @@ Mirror::Mirror(Tree& tree, OrderLocks& locks, Dialer& dialer, Id128 incarnation,
       incarnation_(incarnation),
       settings_(settings),
       report_(std::move(report)),
-      receiver_(incarnation) {
+      receiver_(incarnation),
+      alone_(settings_.alone) {
     applier_ = std::make_unique<Applier>(tree_, listener());
     threads_.emplace_back([this] { link_loop(); });
     threads_.emplace_back([this] { tick_loop(); });
@@ -61,6 +62,11 @@ void Mirror::Later::complete(std::vector<Completion> ready, int error) {
 void Mirror::run(Later later) {
     for (auto& [done, error] : later.completions) done(error);
     for (auto& fact : later.facts) report_(std::move(fact));
+}
+
+api::ChangedAlone Mirror::changed_alone() const {
+    std::scoped_lock lock(mutex_);
+    return alone_.now();
 }
 
 bool Mirror::connected() const {
@@ -112,6 +118,8 @@ void Mirror::leave() noexcept {
 Sequence Mirror::append(Operation operation) {
     std::unique_lock lock(mutex_);
     ++appended_;
+    const auto bytes = weight(operation);
+    std::optional<Sequence> waits;
     const bool sends = sender_.peer() != Peer::Absent;
     const auto epoch = sending_epoch_;
     auto pass = pass_;
@@ -128,12 +136,14 @@ Sequence Mirror::append(Operation operation) {
         if (epoch == sending_epoch_) {
             if (!sender_.outstanding()) progress_ = durable_progress_ = io::boot_now();
             for (auto& frame : frames) sender_.push(std::move(frame), durable);
+            if (sender_.required()) waits = sender_.last();
             sending_.notify_all();
         }
         if (sender_.peer() == Peer::Joining && sender_.queued_bytes() > kMaxResyncBytes) {
             break_stream("the target cannot keep up", Break::Failed);
         }
     }
+    if (bytes) alone_.made(*bytes, waits);
     const Sequence sequence{base_ + sender_.last().value};
     lock.unlock();
     return sequence;
@@ -174,6 +184,7 @@ bool Mirror::may_acknowledge() const {
 }
 
 void Mirror::pump(Later& later) {
+    alone_.accepted(sender_.accepted());
     pump_acknowledgements(later);
     pump_drain(later);
     pump_join(later);

@@ -13,6 +13,7 @@
 #include "base/lease.h"
 #include "core/replication/receiver.h"
 #include "core/replication/sender.h"
+#include "replicatord/alone_count.h"
 #include "replicatord/applier.h"
 #include "replicatord/dialer.h"
 #include "replicatord/journal.h"
@@ -40,6 +41,9 @@ class Mirror final : public Journal {
         Duration silent_after = 1s;    // a stream without any frame for this long is broken
         Duration sync_every = 1500ms;  // background sync
         Lease* lease = nullptr;        // told what the secondary confirms; none: nobody is
+        api::ChangedAlone alone;       // as it was kept
+        /// Where that is kept in the background; called from a thread that may block.
+        std::function<Result<>(const api::ChangedAlone&)> keep_alone;
     };
     static constexpr Duration kMirrorDead = 3s;
     /// A disk there that answers no sync for this long has stalled too.
@@ -89,6 +93,10 @@ class Mirror final : public Journal {
     void allow(const api::AllowAcknowledge& order);
     void fail_held();
 
+    /// What this node changed alone, by now.
+    [[nodiscard]] api::ChangedAlone changed_alone() const;
+    /// To one who may not have heard it.
+    void tell_alone_again();
     /// For status pages and tests.
     [[nodiscard]] bool connected() const;
 
@@ -133,6 +141,8 @@ class Mirror final : public Journal {
     [[nodiscard]] bool may_acknowledge() const;
     [[nodiscard]] int refusal() const;
     void check_stall(Instant now, Later& later);
+    void tell_alone(Instant now, Later& later);
+    void keep_alone(const api::ChangedAlone& changed);
     void submit(std::function<void()> job);
     void evidence(Later& later);
 
@@ -222,6 +232,11 @@ class Mirror final : public Journal {
     std::string break_reason_;
     bool break_ordered_ = false;
     Instant evidence_told_{};
+
+    AloneCount alone_;
+    std::optional<api::ChangedAlone> alone_told_;  // none: it is to be told anew
+    Instant alone_told_at_{};
+    bool alone_kept_ = true;  // at the last try; of the thread that does the jobs
 
     Sequence durable_here_;
     bool sync_queued_ = false;

@@ -68,6 +68,7 @@ void Mirror::serve(const api::ServeMirror& order) {
             require(member ? Peer::Member : Peer::Absent);
             if (!anew) break_stream("the peer's part changed");
         }
+        member ? alone_.together() : alone_.alone(order.decision);
         if (anew) {
             receiver_.stop();
             break_stream("this node serves now");
@@ -86,6 +87,7 @@ void Mirror::new_term(const api::ServeMirror& order, Later& later) {
     auto held = sender_.take_all();
     for (auto& done : held) carried_.push_back(std::move(done));
     end_pass();
+    if (member) alone_.forget();  // and its numbers begin anew
     if (member && unsettled) {
         later.complete(std::exchange(carried_, {}), EIO);
         later.facts.emplace_back(api::LocalCopyFailed{
@@ -113,6 +115,7 @@ void Mirror::follow(const api::FollowMirror& order) {
     {
         std::scoped_lock lock(mutex_);
         leave_serving(later);
+        alone_.forget();
         // What the peer never accepted of an earlier term is undone by the resync.
         if (order.resync) require(Peer::Absent);
         const bool same = mode_ == Mode::Follow && receiver_.term() == order.term &&

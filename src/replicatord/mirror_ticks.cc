@@ -9,6 +9,12 @@ namespace ha::replicatord {
 
 using namespace replication;
 
+namespace {
+
+constexpr Duration kTellAlone = 1s;
+
+}  // namespace
+
 void Mirror::tick_loop() {
     std::unique_lock lock(mutex_);
     Instant synced = io::boot_now();
@@ -18,6 +24,7 @@ void Mirror::tick_loop() {
         const Instant now = io::boot_now();
         Later later;
         check_stall(now, later);
+        tell_alone(now, later);
         const bool due = now - synced >= settings_.sync_every && !sync_queued_;
         const std::uint64_t reached = mode_ == Mode::Follow ? applied_.value : appended_;
         if (due && reached != synced_) {
@@ -49,14 +56,40 @@ void Mirror::check_stall(Instant now, Later& later) {
     later.facts.emplace_back(api::AcknowledgementsStalled{});
 }
 
+void Mirror::tell_alone(Instant now, Later& later) {
+    if (alone_.now() == alone_told_ || now - alone_told_at_ < kTellAlone) return;
+    alone_told_ = alone_.now();
+    alone_told_at_ = now;
+    later.facts.emplace_back(alone_.now());
+}
+
+void Mirror::tell_alone_again() {
+    std::scoped_lock lock(mutex_);
+    alone_told_.reset();
+    alone_told_at_ = Instant{};
+}
+
+/// What is counted is durable by now, so that after a power loss it is not too much.
+void Mirror::keep_alone(const api::ChangedAlone& changed) {
+    if (changed.decision.none() || !settings_.keep_alone) return;
+    auto kept = settings_.keep_alone(changed);
+    if (!kept && alone_kept_) {
+        io::log(io::Level::Warning,
+                "How much this node changed alone cannot be written down: " + kept.error().text);
+    }
+    alone_kept_ = kept.has_value();
+}
+
 void Mirror::sync_in_background() {
     std::unique_lock lock(mutex_);
+    const auto changed = alone_.now();
     const bool follows = mode_ == Mode::Follow;
     const Id128 term = follows ? applied_term_ : term_;
     const Sequence reached = follows ? applied_ : sender_.last();
     const std::uint64_t touched = follows ? applied_.value : appended_;
     lock.unlock();
     auto done = tree_.sync_all();
+    if (done) keep_alone(changed);
     lock.lock();
     sync_queued_ = false;
     if (!done) {

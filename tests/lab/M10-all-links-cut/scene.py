@@ -26,6 +26,34 @@ def diverge(lab, record):
     return books
 
 
+def changed(node, of):
+    """What that node changed alone, as this one says."""
+    return next(each["changed_alone"] for each in pair.status(node)["nodes"] if each["node"] == of.name)
+
+
+def figures(lab, books):
+    """Both nodes say of both what they changed alone: two clients share a write at most."""
+    for book, of in zip(books, lab.pair):
+        for node in lab.pair:
+            node.wait_for(lambda node=node, of=of: changed(node, of), deadline=10)
+            found = changed(node, of)
+            lab.expect(found["operations"] >= book.confirmed() / 2 and found["bytes"] > 8192
+                       and not found["at_least"], f"{node} says that {of} changed {found}")
+    for node in lab.pair:
+        told = " ".join(node.out("hamirrorctl status").split())
+        lab.expect(all(f"{each}: {changed(node, each)['operations']} operations" in told for each in lab.pair[1:]),
+                   f"{node}'s status shows both: {told[told.find('Changed alone'):][:120]}")
+
+
+def given_up(lab, node, mark):
+    """It was written down before it went."""
+    lab.expect(node.journal("Given up: what this node changed alone", since=mark),
+               f"{node}'s journal says what was given up")
+    for each in lab.pair:
+        each.wait_for(lambda each=each: changed(each, node) is None, deadline=5)
+        lab.tell(f"  {each}: {node} has nothing of its own any more")
+
+
 def heal(lab, books):
     """The old primary goes on, the other stops, and both ask."""
     one, other = lab.pair
@@ -40,6 +68,7 @@ def heal(lab, books):
                    f"{node}'s status says what happened, and what to do: {CHOOSE}")
     for book in books:
         book.stop()
+    figures(lab, books)
 
 
 def play(lab):
@@ -48,9 +77,11 @@ def play(lab):
     with lab.monitor.allowing(two_servers=True):
         books = diverge(lab, record)
         heal(lab, books)
-    lab.step("the operator chooses node1, which serves")
-    one.run(f"{CHOOSE} --yes")
+    mark = lab.step("the operator chooses node1, which serves")
+    shown = " ".join(one.out(f"{CHOOSE} --yes").split())
+    lab.expect(f"{other} changed alone" in shown and "GIVEN UP" in shown, shown)
     lab.wait_pair(pair.MODULE, one, deadline=60)
+    given_up(lab, other, mark)
     record.check(one)
     books[0].check(one)
     pair.audit(lab)
@@ -65,10 +96,12 @@ def play(lab):
     lab.step("the operator chooses node2, whose copy has to win over the one that serves")
     lab.expect(not other.run(f"{CHOOSE} --yes", check=False), "refused while node1 serves")
     one.run(f"hamirrorctl stop {pair.MODULE} --wait", timeout=60)
+    mark = lab.step("node1 is stopped: node2 is forced")
     other.run(f"{CHOOSE} --yes")
     other.wait_status(pair.MODULE, "alone", "ready", deadline=30)
     one.run(f"hamirrorctl start {pair.MODULE}")
     lab.wait_pair(pair.MODULE, other, deadline=60)
+    given_up(lab, one, mark)
     record.check(other)
     books[1].check(other)
     pair.audit(lab)

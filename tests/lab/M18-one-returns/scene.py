@@ -67,6 +67,9 @@ def play(lab):
     lab.step("only node2 returns: it recorded itself that node1 is outdated, and serves")
     other.boot()
     pair.serves_alone(lab, record, other)
+    changed = next(each["changed_alone"] for each in pair.status(other)["nodes"] if each["node"] == other.name)
+    lab.expect(changed["at_least"] and changed["operations"] > 100 and changed["bytes"] > 8192,
+               f"what it changed before the power loss is known: {changed}")
     one.boot()
     pair.whole(lab, record, other)
     pair.ends_well(lab, record, other)

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "core/config/config.h"
 #include "io/heartbeat_codec.h"
 
@@ -14,6 +16,7 @@ Beat of_all_modules(std::size_t count) {
         ModuleBeat module;
         module.module = std::string(29, 'm') + std::to_string(10 + i);
         module.newest = Epoch{i};
+        module.alone = {{i, 1}, 12, api::kMaxChangedAlone, i % 2 == 0};
         beat.modules.push_back(module);
     }
     return beat;
@@ -31,6 +34,32 @@ TEST(Beat, AsManyModulesAsThereMayBeFit) {
     EXPECT_EQ(read->echo, 5U);
     EXPECT_EQ(read->modules.size(), config::kMaxModules);
     EXPECT_EQ(read->modules.back().module, beat.modules.back().module);
+    for (std::size_t i = 0; i < config::kMaxModules; ++i) {
+        EXPECT_EQ(read->modules[i].alone, beat.modules[i].alone);
+    }
+}
+
+TEST(Beat, FiguresAreChecked) {
+    const auto reads = [](const api::ChangedAlone& alone) {
+        Beat beat = of_all_modules(1);
+        beat.modules[0].alone = alone;
+        return decode_beat(encode(beat)).has_value();
+    };
+    EXPECT_TRUE(reads({}));
+    EXPECT_TRUE(reads({{1, 1}, api::kMaxChangedAlone, api::kMaxChangedAlone, true}));
+    EXPECT_FALSE(reads({{1, 1}, api::kMaxChangedAlone + 1, 0, false}));
+    EXPECT_FALSE(reads({{1, 1}, 0, api::kMaxChangedAlone + 1, false}));
+    auto bytes = encode(of_all_modules(1));
+    const std::size_t kind = bytes.size() - 33;
+    ASSERT_EQ(bytes[kind], std::byte{2});
+    bytes[kind] = std::byte{3};
+    EXPECT_FALSE(decode_beat(bytes));
+    bytes[kind] = std::byte{2};
+    std::fill_n(bytes.begin() + static_cast<std::ptrdiff_t>(kind) + 1, 16, std::byte{});
+    EXPECT_FALSE(decode_beat(bytes)) << "of no decision";
+    for (std::size_t length = 0; length < bytes.size(); ++length) {
+        EXPECT_FALSE(decode_beat(std::span(bytes).first(length))) << length;
+    }
 }
 
 }  // namespace

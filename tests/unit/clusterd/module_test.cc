@@ -305,6 +305,53 @@ TEST_F(ModuleTest, AMirrorThatStopsTogetherIsToldSo) {
     EXPECT_EQ(together, (std::vector<bool>{false, true}));
 }
 
+/// The figures go by heartbeat: no report is sent for them.
+TEST_F(ModuleTest, WhatBothChangedAloneIsTold) {
+    cluster::ChainEntry forked;
+    forked.decision = lone_decision();
+    forked.decision.number = Epoch{2};
+    forked.decision.id = {8, 1};
+    forked.decision.parent = {7, 7};
+    forked.used = true;
+    record_.chain.append(forked);
+    reopen_serving();
+    const auto sent = reports_.size();
+    module_->fact(api::ChangedAlone{{8, 1}, 12, 4096, false});
+    EXPECT_EQ(reports_.size(), sent);
+    EXPECT_EQ(module_->beat(io::boot_now()).alone, (api::ChangedAlone{{8, 1}, 12, 4096, false}));
+    cluster::Report theirs;
+    theirs.module_id = record_.module_id;
+    theirs.chain.append({lone_decision(), true, cluster::Confirmation::Birth});
+    forked.decision.id = {8, 2};
+    forked.decision.primary = Node::Second;
+    forked.decision.in_sync = InSync::only(Node::Second);
+    theirs.chain.append(forked);
+    theirs.activity = cluster::Activity::Waiting;
+    theirs.reason_code = "diverged";
+    theirs.reason = "Both served.";
+    module_->report(theirs);
+    EXPECT_EQ(module_->view().nodes[1].reason,
+              "Changed alone: node1: 12 operations, 4096 bytes written; node2: not known. Both "
+              "served.");
+    ModuleBeat beat;
+    beat.module = "db";
+    beat.heard_age = 0ms;
+    beat.alone = {{8, 2}, 1, 7, true};
+    module_->heard(&beat);
+    const ModuleView view = module_->view();
+    EXPECT_EQ(view.nodes[1].reason,
+              "Changed alone: node1: 12 operations, 4096 bytes written; node2: at least 1 "
+              "operation, 7 bytes written. Both served.");
+    EXPECT_FALSE(view.nodes[0].changed_alone->at_least);
+    EXPECT_EQ(view.known.decision, (Id128{8, 1}));
+    EXPECT_EQ(view.known.peer_decision, (Id128{8, 2}));
+    EXPECT_TRUE(view.known.peer_seen);
+    EXPECT_EQ(view.known_in_sync, std::vector<std::string>{"node1"});
+    beat.alone = {};
+    module_->heard(&beat);
+    EXPECT_FALSE(module_->view().nodes[1].changed_alone) << "it is in sync again";
+}
+
 TEST_F(ModuleTest, AModuleMayGoWhileItsRecordIsSaved) {
     make();
     module_->workers_ready();

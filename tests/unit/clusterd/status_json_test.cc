@@ -9,6 +9,7 @@ namespace {
 
 TEST(StatusJson, IsThisFormatAndNoOther) {
     FakeCommands commands;
+    commands.shown.modules[0].nodes[0].changed_alone = ChangedAloneView{12, 4096, true};
     EXPECT_EQ(
         to_json(commands.view()),
         R"({"node":"node2","nodes":["node1","node2"],"paired":true,"control_connected":false,)"
@@ -23,10 +24,12 @@ TEST(StatusJson, IsThisFormatAndNoOther) {
         R"("bytes_sent":0},"since_unix_ms":0,"nodes":[)"
         R"({"node":"node1","seen":true,"state":"primary","readiness":"ready",)"
         R"("reason":{"code":"","text":""},"epoch":7,"in_sync":true,"ever_in_sync":true,)"
-        R"("at_boot":"as-before","last_seen_unix_ms":0},)"
+        R"("at_boot":"as-before","last_seen_unix_ms":0,)"
+        R"("changed_alone":{"operations":12,"bytes":4096,"at_least":true}},)"
         R"({"node":"node2","seen":true,"state":"secondary","readiness":"transient",)"
         R"("reason":{"code":"resynchronising","text":"The copy is being compared."},)"
-        R"("epoch":6,"in_sync":false,"ever_in_sync":false,"at_boot":"as-before","last_seen_unix_ms":0}]}]})");
+        R"("epoch":6,"in_sync":false,"ever_in_sync":false,"at_boot":"as-before","last_seen_unix_ms":0,)"
+        R"("changed_alone":null}]}]})");
 }
 
 TEST(StatusJson, AWitnessIsShownByItsAddresses) {

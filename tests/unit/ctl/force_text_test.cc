@@ -67,11 +67,17 @@ TEST(ForceText, NothingIsMadeUpOfANodeThatWasNeverSeen) {
 }
 
 TEST(ForceText, OfADivergenceTheOtherSideIsGivenUp) {
-    const auto text =
-        shown(node("node1", "alone", "ready"),
-              node("node2", "waiting", "blocked", "diverged", "Both served."), {"node1"});
+    auto here = node("node1", "alone", "ready");
+    auto other = node("node2", "waiting", "blocked", "diverged", "Both served.");
+    here.changed_alone = {7, 2048, false};
+    other.changed_alone = {12, 4096, true};
+    const auto text = shown(here, other, {"node1"});
+    SAYS(text, "node1 changed alone, since it lost the other: 7 operations, 2.0 KiB written.");
+    SAYS(text,
+         "node2 changed alone, since it lost the other: at least 12 operations, 4.0 KiB "
+         "written.");
     SAYS(text, "node2 is seen: waiting/blocked");
-    SAYS(text, "everything that node2 changed alone.");
+    SAYS(text, "everything that node2 changed alone (at least 12 operations, 4.0 KiB written).");
     SAYS_NOT(text, "cannot be excluded");
 }
 

@@ -122,6 +122,28 @@ TEST(StatusText, AReasonThatNamesItsCommandIsEnough) {
               "hamirrorctl events db (on node1)");
 }
 
+TEST(StatusText, WhatANodeChangedAloneIsShown) {
+    auto status = cluster(node("node1", "alone", "ready"), node("node2", "stopped", "ready"));
+    EXPECT_EQ(status_text(status).find("\n  alone  "), std::string::npos);
+    status.modules[0].nodes[0].changed_alone = {12, 4096, true};
+    const auto text = status_text(status);
+    EXPECT_NE(
+        text.find("\n  alone      node1 has what the other has not: at least 12 operations, 4.0 "
+                  "KiB\n             written\n"),
+        std::string::npos)
+        << text;
+    status.modules[0].nodes[1].reason_code = "diverged";
+    EXPECT_EQ(status_text(status).find("\n  alone  "), std::string::npos) << "the reason says so";
+    EXPECT_EQ(changed_text({1, 0, false}), "1 operation, 0 B written");
+    const auto parsed = parse_status(
+        R"({"node":"a","modules":[{"module":"m","nodes":[{"node":"a","changed_alone":)"
+        R"({"operations":3,"bytes":5,"at_least":true}},{"node":"b","changed_alone":null}]}]})");
+    ASSERT_TRUE(parsed) << parsed.error().text;
+    EXPECT_EQ(changed_text(*parsed->modules[0].nodes[0].changed_alone),
+              "at least 3 operations, 5 B written");
+    EXPECT_FALSE(parsed->modules[0].nodes[1].changed_alone);
+}
+
 TEST(StatusText, SaysWhetherTheDataIsSafe) {
     const auto say = [](const NodeStatus& first, const NodeStatus& second, bool resync) {
         auto status = cluster(first, second);

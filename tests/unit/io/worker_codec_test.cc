@@ -49,6 +49,18 @@ TEST(WorkerCodec, EveryFieldArrives) {
     EXPECT_EQ(got.silent_after, 1s);
 }
 
+TEST(WorkerCodec, FiguresAreBounded) {
+    const auto read = [](std::uint64_t operations, std::uint64_t bytes) {
+        return decode_fact(*encode(api::Fact(api::ChangedAlone{{1, 2}, operations, bytes, true})));
+    };
+    auto fact = read(12, api::kMaxChangedAlone);
+    ASSERT_TRUE(fact) << fact.error().text;
+    EXPECT_EQ(std::get<api::ChangedAlone>(*fact),
+              (api::ChangedAlone{{1, 2}, 12, api::kMaxChangedAlone, true}));
+    EXPECT_FALSE(read(api::kMaxChangedAlone + 1, 0));
+    EXPECT_FALSE(read(0, api::kMaxChangedAlone + 1));
+}
+
 TEST(WorkerCodec, WhatIsSaidOfATreeArrives) {
     api::MirrorOpened opened;
     opened.never_stamped = true;

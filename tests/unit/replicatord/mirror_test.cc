@@ -229,6 +229,47 @@ TEST_F(MirrorTest, AFirstCopyBesideTheApplication) {
     drain_and_compare(application);
 }
 
+TEST_F(MirrorTest, WhatIsChangedAloneIsCountedUntilBothAreInSync) {
+    start_in_sync();
+    const FileId id = create("file");
+    ASSERT_EQ(write(id, "on both").get(), 0);
+    EXPECT_TRUE(first->mirror->changed_alone().decision.none());
+    second->mirror->hold();
+    auto held = write(id, "held");
+    first->mirror->serve(serving(2, false));
+    ASSERT_EQ(held.get(), 0);
+    ASSERT_EQ(write(id, std::string(1000, 'x')).get(), 0);
+    const api::ChangedAlone alone{{2, 1}, 2, 1004, false};
+    EXPECT_EQ(first->mirror->changed_alone(), alone);
+    std::optional<api::ChangedAlone> told;
+    do told = first->wait_for<api::ChangedAlone>();
+    while (told && *told != alone);
+    EXPECT_TRUE(told);
+    for (int i = 0; i < 600 && first->kept() != alone; ++i) usleep(100'000);
+    EXPECT_EQ(first->kept(), alone) << "in the background";
+    join(2, 0);
+    EXPECT_EQ(first->mirror->changed_alone(), api::ChangedAlone{});
+    told = first->wait_for<api::ChangedAlone>();
+    ASSERT_TRUE(told);
+    EXPECT_TRUE(told->decision.none());
+    EXPECT_TRUE(second->mirror->changed_alone().decision.none());
+}
+
+/// Whoever heard of it from the process before, or asks for it now, hears that it is over.
+TEST_F(MirrorTest, WhatWasKeptAndIsGivenUpAtOnceIsTold) {
+    const api::ChangedAlone before{{2, 1}, 12, 4096, true};
+    first.reset();
+    first = std::make_unique<Node>(base_ + "/one", 1 << 17, cable, Id128{1, seed_}, before);
+    EXPECT_EQ(first->mirror->changed_alone(), before);
+    first->mirror->follow(following(3, true));
+    std::optional<api::ChangedAlone> told;
+    do told = first->wait_for<api::ChangedAlone>(5s);
+    while (told && !told->decision.none());
+    EXPECT_TRUE(told);
+    first->mirror->tell_alone_again();
+    EXPECT_TRUE(first->wait_for<api::ChangedAlone>(5s));
+}
+
 TEST_F(MirrorTest, AFailbackBesideTheApplicationInterruptedAgainAndAgain) {
     for (int round = 0; round < rounds_; ++round) {
         SCOPED_TRACE("seed " + std::to_string(seed_));

@@ -93,7 +93,8 @@ class CableDialer final : public Dialer {
 /// One node: a tree in a directory, a mirror, and what clusterd would do at once by itself.
 class Node {
   public:
-    Node(const std::string& path, std::uint64_t first_id, Cable& cable, Id128 incarnation)
+    Node(const std::string& path, std::uint64_t first_id, Cable& cable, Id128 incarnation,
+         const api::ChangedAlone& alone = {})
         : next_id_(first_id), dialer_(cable) {
         std::filesystem::create_directories(path);
         tree = *Tree::open(
@@ -102,6 +103,12 @@ class Node {
         settings.heartbeat = 20ms;
         settings.silent_after = 10s;  // sanitizers on a busy machine
         settings.sync_every = 200ms;
+        settings.alone = alone;
+        settings.keep_alone = [this](const api::ChangedAlone& changed) {
+            std::scoped_lock lock(mutex_);
+            kept_ = changed;
+            return Result<>{};
+        };
         mirror = std::make_unique<Mirror>(*tree, locks, dialer_, incarnation, settings,
                                           [this](api::Fact fact) { post(std::move(fact)); });
         thread_ = std::thread([this] { handle(); });
@@ -143,6 +150,12 @@ class Node {
         return wait_for<Fact>(0s).has_value();
     }
 
+    /// Of what was changed alone.
+    api::ChangedAlone kept() {
+        std::scoped_lock lock(mutex_);
+        return kept_;
+    }
+
     OrderLocks locks;
     std::unique_ptr<Tree> tree;
     std::unique_ptr<Mirror> mirror;
@@ -182,6 +195,7 @@ class Node {
     std::condition_variable changed_;
     std::deque<api::Fact> posted_;
     std::deque<api::Fact> seen_;
+    api::ChangedAlone kept_;
     int evidence_ = 0;
     bool stopping_ = false;
     std::thread thread_;
