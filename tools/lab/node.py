@@ -311,7 +311,9 @@ class Node(Machine):
         return self.watch.wait_status(module, state, readiness, deadline, of, reason)
 
     def journal(self, pattern=None, since=0.0, **fields):
-        """All such entries that have arrived so far."""
+        """All such entries of what has been logged until now; for that it asks a running node's
+        journald and waits, so what is expected soon is better waited for with wait_journal."""
+        self.watch.catch_up()
         return [entry for entry in list(self.watch.journal)
                 if entry.at >= since and entry.matches(pattern, fields)]
 

@@ -20,11 +20,8 @@ STAGES = ("silence", "decision", "VIP", "start issued", "first commit")
 
 
 def first(node, since, message, **fields):
-    """When the node's journal first said this at or after `since`; raises if it never did."""
-    found = node.journal(since=since, MESSAGE_ID=message, **fields)
-    if not found:
-        raise sh.LabError(f"{node}: nothing with MESSAGE_ID={message} {fields or ''} in its journal")
-    return found[0].at
+    """When the node's journal first said this at or after `since`; raises if it does not."""
+    return node.wait_journal(since=since, MESSAGE_ID=message, **fields).at
 
 
 def failover(node, mark, record):

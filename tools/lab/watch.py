@@ -170,6 +170,19 @@ class Watch:
                          if entry.at >= since and entry.matches(pattern, fields)), None)
         return self.wait(found, deadline, f"journal {pattern or ''} {fields or ''}")
 
+    def catch_up(self):
+        """Returns when everything the node logged so far has been read here. Of a node that is off,
+        or frozen, all that ever will be is here, or nothing more can be had."""
+        boot, word = self.boots, f"caught up {time.monotonic():.9f}"
+        if self.power != "on" or self.node.frozen():
+            return
+        try:    # journald answers after the messages that wait in its sockets; the mark comes after them
+            self.node.run(f"journalctl --sync && logger -t lab '{word}'")
+            self.wait_journal(re.escape(word), deadline=10)
+        except sh.LabError:
+            if self.alive(boot):
+                raise
+
     def wait_status(self, module, state, readiness=None, deadline=10.0, of=None, reason=None):
         name = str(of or self.node)
 
