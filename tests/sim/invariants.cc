@@ -111,7 +111,7 @@ void Invariants::decided(const Decision& decision, std::size_t known) {
               describe(decision) + " makes a node primary that " + describe(parent) + " left out");
     }
     count(decision);
-    sealed_before(decision);
+    if (born) sealed_before(decision, world_.ledger.known(*fact.parent).decision.primary);
     if (decision.cause == Cause::Forced) {
         world_.forced = true;
         check(world_.host(decision.primary).clusterd.shown().contains(decision.parent),
@@ -135,8 +135,10 @@ void Invariants::decides(const Host& host, const Record& record) const {
           describe(decision) + " by a node that reached no ping target");
 }
 
-/// R12: who takes over has refused the frames of the decisions before, durably.
-void Invariants::sealed_before(const Decision& decision) {
+/// R12: who takes over has refused the frames of the decisions before, durably. One that asks anew
+/// for what it only read that it won took over then.
+void Invariants::sealed_before(const Decision& decision, Node before) {
+    if (before == decision.primary) return;
     bool takes = decision.cause == Cause::Takeover || decision.cause == Cause::Swap ||
                  decision.cause == Cause::HandOver;
     bool sealed = world_.host(decision.primary).copy.sealed.next() >= decision.number;

@@ -49,7 +49,7 @@ class Invariants {
     void learn(Host& host, const cluster::Record& record);
     void decided(const cluster::Decision& decision, std::size_t known);
     [[nodiscard]] bool cut_off(const Host& host) const;
-    void sealed_before(const cluster::Decision& decision);
+    void sealed_before(const cluster::Decision& decision, cluster::Node before);
     void joined(const Host& host, const cluster::Decision& decision);
     void only_member(const cluster::Decision& decision, std::size_t known);
     void count(const cluster::Decision& decision);

@@ -73,6 +73,7 @@ void Machine::step(Instant now, const Event& event, std::vector<Effect>& effects
         note_register(*shown);
     } else if (std::holds_alternative<WitnessLost>(event)) {
         witness_reached_ = false;
+        asked_at_.reset();
     } else if (const auto* configured = std::get_if<WitnessConfigured>(&event)) {
         configure_witness(*configured);
     }

@@ -338,6 +338,9 @@ class Machine {
     void note_register(const RegisterShown& shown);
     void settle_exchange();
     void learn_shown();
+    [[nodiscard]] bool taken() const;
+    void learn_given();
+    void lead_by_register();
     void pursue();
     void bring_up();
     void ask(const Decision& decision, const Id128& expected);
@@ -445,10 +448,11 @@ class Machine {
     // the witness
     bool witness_reached_ = false;
     std::optional<Registered> shown_;
-    Id128 witness_mark_;           // Report::witness_mark
-    Id128 brought_up_;             // the head that was last asked for as it is
-    bool won_ = false;             // our exchange did, and nothing was made of it yet
-    bool sealed_durable_ = false;  // Sealing: R12 and the flush are done
+    Id128 witness_mark_;               // Report::witness_mark
+    Id128 brought_up_;                 // the head that was last asked for as it is
+    bool won_ = false;                 // our exchange did, and nothing was made of it yet
+    std::optional<Instant> asked_at_;  // for our exchange, and the witness was not lost since
+    bool sealed_durable_ = false;      // Sealing: R12 and the flush are done
 
     // while deciding
     std::optional<Decision> proposal_;

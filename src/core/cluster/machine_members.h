@@ -22,7 +22,8 @@ struct MachineMembers {
         visitor.state(m.units_gone_, m.addresses_gone_, m.held_failed_);
         visitor.state(m.peer_, m.shrink_, m.first_waits_, m.evict_);
         visitor.state(m.prefer_due_, m.stood_in_, m.stood_in_at_, m.withdrawn_);
-        visitor.state(m.witness_reached_, m.shown_, m.witness_mark_, m.brought_up_, m.won_);
+        visitor.state(m.witness_reached_, m.shown_, m.witness_mark_, m.brought_up_);
+        visitor.state(m.won_, m.asked_at_);
         visitor.state(m.sealed_durable_);
         visitor.state(m.proposal_, m.proposal_due_, m.ceded_to_us_, m.forcing_, m.rebuild_after_);
         visitor.state(m.keeps_copy_, m.stops_together_, m.word_, m.wanted_again_);

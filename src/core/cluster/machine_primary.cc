@@ -26,6 +26,7 @@ void Machine::promote(bool peer_member, Id128 term) {
     evict_ = first_waits_ = false;
     rebuilt_attempt_ = 0;
     won_ = false;
+    asked_at_.reset();
     count_against_preferred();
     serve();
     enter(Phase::Promoting);
@@ -472,6 +473,7 @@ void Machine::cede(InSync in_sync, Cause cause) {
 void Machine::ceding_report(const Event& event) {
     const Report& report = std::get<PeerReported>(event).report;
     if (record_.ceding && report.chain.contains(record_.ceding->id)) {
+        if (report.activity == Activity::Sealing) return;  // it takes it anew (lead_by_register)
         learn(report);
         return ceded();
     }

@@ -58,9 +58,9 @@ void Machine::settle_exchange() {
 /// A decision this node had no part in, and one it is only told of by the register: R2.
 void Machine::learn_shown() {
     if (stand() != RegisterStanding::Ahead || record_.chain.empty()) return;
+    if (taken() && phase_ == Phase::Ceding) return;  // the peer says so itself, or falls silent
+    learn_given();
     const Decision& decision = shown_->decision;
-    const bool given = record_.ceding && record_.ceding->id == decision.id;
-    if (given && phase_ == Phase::Ceding) return;  // the peer says so itself, or falls silent
     const bool child = decision.parent == head().id;
     if (child && decision.number != head().number.next())
         return;  // no decision of ours or the peer's
@@ -80,6 +80,22 @@ void Machine::learn_shown() {
         boot_wait_over_ = false;
         if (phase_ == Phase::Waiting) deadline_.reset();
     }
+}
+
+/// What this node ceded came into force: it is shown, or what its new primary made of it.
+bool Machine::taken() const {
+    if (!shown_ || !record_.ceding) return false;
+    const Decision& given = *record_.ceding;
+    const Decision& shown = shown_->decision;
+    return shown.id == given.id ||
+           (shown.parent == given.id && shown.number == given.number.next());
+}
+
+/// Ceded by this node, and the parent of what is shown: so it is the child of our head.
+void Machine::learn_given() {
+    if (!taken() || shown_->decision.id == record_.ceding->id) return;
+    record_.chain.append({*record_.ceding, false, Confirmation::Register});
+    record_.ceding.reset();
 }
 
 /// Our open exchange is asked for, again.
@@ -110,8 +126,23 @@ void Machine::bring_up() {
 void Machine::ask(const Decision& decision, const Id128& expected) {
     HA_ASSERT(!record_.exchange);
     record_.exchange = Exchange{expected, decision};
+    asked_at_ = now_;
     persist();
     pursue();
+}
+
+/// The register shows that our exchange was won, and this node does not serve yet. If the other
+/// node may lead by that decision, too, it may have seen it before, waited for boot_wait, and asked
+/// for a decision of its own that is still on its way: served by what is only read, or answered so
+/// late, the module would run on both when that arrives. A child of the decision is asked for then,
+/// so that one of the two exchanges fails.
+void Machine::lead_by_register() {
+    const bool in_time = asked_at_ && now_ < *asked_at_ + settings_.boot_wait;
+    if (in_time || !head().in_sync.has(peer())) {
+        return promote(head().in_sync.has(peer()), mint_id());
+    }
+    ask(child(head().in_sync, self(), head().cause), head().id);
+    wait_for_witness();
 }
 
 /// Both copies are identical: the other node keeps its own only if it agrees before it learns. One
@@ -208,14 +239,14 @@ void Machine::wait_for_witness() {
 }
 
 void Machine::secondary_register(const Event&) {
-    if (std::exchange(won_, false)) return promote(head().in_sync.has(peer()), mint_id());
+    if (std::exchange(won_, false)) return lead_by_register();
     if (!record_.outdated || phase_ == Phase::Rebuilding) return;
     if (phase_ == Phase::Leaving) return close_now();
     enter_waiting();
 }
 
 void Machine::sealing_register(const Event&) {
-    if (std::exchange(won_, false)) return promote(head().in_sync.has(peer()), mint_id());
+    if (std::exchange(won_, false)) return lead_by_register();
     if (record_.exchange) return;
     if (record_.outdated) return enter_waiting();
     if (sealed_durable_) take_over();
@@ -239,21 +270,21 @@ void Machine::serving_register(const Event&) {
 void Machine::ceding_register(const Event& event) {
     if (std::exchange(won_, false)) return apply_shrink();
     if (record_.outdated || head().primary != self()) return enter_waiting();
-    const bool taken = shown_ && record_.ceding && shown_->decision.id == record_.ceding->id;
-    if (!taken) return serving_register(event);
+    if (!taken()) return serving_register(event);
     if (contact_) return;  // its report is on its way
-    record_.chain.append({*record_.ceding, false, Confirmation::Register});
+    learn_given();
+    record_.chain.append({shown_->decision, false, Confirmation::Register});
     record_.outdated = !in_sync_self();
     record_.ceding.reset();
     persist();
+    boot_wait_over_ = false;
     enter_waiting();
 }
 
 void Machine::ceding_silent(const Event& event) {
     if (goal_ == Goal::Stop) return close_now();  // the record says that this node gave it
     if (!by_witness()) return;                    // whether it took the module it alone knows
-    const bool taken = shown_ && record_.ceding && shown_->decision.id == record_.ceding->id;
-    if (taken) return ceding_register(event);
+    if (taken()) return ceding_register(event);
     if (shrink_ != Shrink::None) return;
     evict_ = true;
     begin_shrink();

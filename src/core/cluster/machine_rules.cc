@@ -46,6 +46,7 @@ void Machine::configure_witness(const WitnessConfigured& event) {
     settings_.witness = event.store;
     witness_mark_ = mint_id();
     witness_reached_ = false;
+    asked_at_.reset();
     shown_.reset();
     brought_up_ = Id128{};
 }

@@ -88,9 +88,7 @@ void Machine::evaluate() {
         carry_out(*word);
         if (phase_ != Phase::Waiting) return;
     }
-    if (std::exchange(won_, false) && head().primary == self()) {
-        return promote(head().in_sync.has(peer()), mint_id());
-    }
+    if (std::exchange(won_, false) && head().primary == self()) return lead_by_register();
     if (record_.exchange && !both_pending()) {  // the stricter of both outcomes (R6)
         // R7: a loss that was accepted because the other node was not seen is no agreement.
         const bool met = record_.power_lost && contact_ && peer_report_;

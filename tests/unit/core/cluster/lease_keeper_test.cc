@@ -251,7 +251,7 @@ TEST_F(LeaseOfAPrimary, WhoBeginsToServeHoldsByWhatWasConfirmed) {
     ASSERT_EQ(count<AskWitness>(effects_), 1U);
     Chain chain = record_.chain;
     chain.append(swap);
-    const Instant later = kNow + 30s;
+    const Instant later = kNow + 20s;
     step(RegisterShown{registered(record_.module_id, chain, 0)}, later);
     ASSERT_EQ(machine_->phase(), Phase::Promoting);
     EXPECT_EQ(lease_.expiry(), kNow + kBound);

@@ -60,7 +60,8 @@ class Pair : public testing::Test {
         settings.self = self;
         settings.module = "db";
         Side made;
-        made.machine.emplace(settings, record, Id128{9, 9}, Id128{1, 2});
+        const Id128 seed{1, self == Node::First ? 2U : 4U};
+        made.machine.emplace(settings, record, Id128{9, 9}, seed);
         std::vector<Effect> effects;
         made.machine->begin(Instant{}, effects);
         made.machine->workers_ready(Instant{}, effects);
