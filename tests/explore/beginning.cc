@@ -70,6 +70,18 @@ void join(State& state, const Setup& setup) {
     HA_ASSERT(joins());
 }
 
+void cede(State& state, const Setup& setup) {
+    auto cedes = [&state] {
+        return state.at(Node::First).machine->phase() == cluster::Phase::Ceding;
+    };
+    Action swap;
+    swap.what = What::Swap;
+    state.left.commands = 1;
+    Move(state, setup).carry_out(swap);
+    let_it_work(state, setup, cedes);
+    HA_ASSERT(cedes());
+}
+
 Left all_of(const Bounds& bounds) {
     auto small = [](unsigned number) { return static_cast<std::uint8_t>(number); };
     return {small(bounds.writes), small(bounds.fsyncs), small(bounds.crashes),
@@ -90,7 +102,8 @@ State beginning(const Setup& with) {
     }
     for (Node node : kNodes) command(state, setup, node, false);
     let_it_work(state, setup);
-    if (setup.bounds.beginning == Beginning::Unborn) {
+    const Beginning wanted = setup.bounds.beginning;
+    if (wanted == Beginning::Unborn) {
         state.left = all_of(setup.bounds);
         return state;
     }
@@ -102,8 +115,9 @@ State beginning(const Setup& with) {
     auto role = [&state](Node node) { return state.at(node).machine->status().state; };
     HA_ASSERT(role(Node::First) == cluster::State::Primary);
     HA_ASSERT(role(Node::Second) == cluster::State::Secondary);
-    if (setup.bounds.beginning != Beginning::Pair) leave_alone(state, setup);
-    if (setup.bounds.beginning == Beginning::Joining) join(state, setup);
+    if (wanted == Beginning::Ceding) cede(state, setup);
+    if (wanted == Beginning::Alone || wanted == Beginning::Joining) leave_alone(state, setup);
+    if (wanted == Beginning::Joining) join(state, setup);
     state.left = all_of(setup.bounds);
     return state;
 }

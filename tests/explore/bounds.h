@@ -10,6 +10,7 @@ enum class Beginning : unsigned char {
     Pair,     // in sync, A serves
     Alone,    // A serves alone and B, outdated, waits
     Joining,  // and B's copy is complete: the decision that takes it in is on its way
+    Ceding,   // as Pair, and A has recorded that it hands over to B, which has not heard so yet
     Unborn,   // two nodes that know nothing; start --as-source is a command
 };
 

@@ -57,9 +57,9 @@ constexpr Number kNumbers[] = {
 
 [[noreturn]] void usage() {
     std::printf(
-        "explore [--policy witness|safe|available] [--begin pair|alone|joining|unborn] "
-        "[--max-states N]\n"
-        "        [--mutant NAME]\n");
+        "explore [--policy witness|safe|available] [--begin "
+        "pair|alone|joining|ceding|unborn]\n"
+        "        [--max-states N] [--mutant NAME]\n");
     for (const Number& each : kNumbers) std::printf("        [%s N]\n", each.name);
     for (const auto& [name, mutant] : kMutants) {
         std::printf("  mutant %s\n", std::string(name).c_str());
@@ -97,6 +97,8 @@ void set_beginning(Options& options, std::string_view name) {
         options.setup.bounds.beginning = Beginning::Alone;
     } else if (name == "joining") {
         options.setup.bounds.beginning = Beginning::Joining;
+    } else if (name == "ceding") {
+        options.setup.bounds.beginning = Beginning::Ceding;
     } else if (name == "unborn") {
         options.setup.bounds.beginning = Beginning::Unborn;
     } else {

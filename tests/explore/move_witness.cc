@@ -59,6 +59,7 @@ void Move::arrives(const Action& action) {
     prune_asked();
     if (!asked.awaited) return;
     if (action.what == What::Arrives) return tell_shown(asked.from);
+    if (is(Mutant::ServesByReading)) return;
     lose_witness(asked.from);
 }
 

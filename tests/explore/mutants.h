@@ -31,10 +31,11 @@ enum class Mutant {
     BirthOnBoth,            // a birth is not asked of the witness
     OutdatedLeadsAtBoot,    // a boot forgets that this node is out of S
     LeaseIgnored,           // the workers do not let go when the lease has run out
-    LeaseEarly              // a lease ends before what makes it needless is on the disk
+    LeaseEarly,             // a lease ends before what makes it needless is on the disk
+    ServesByReading         // that an answer was lost is not told: what is read passes for it
 };
 
-inline constexpr std::array<std::pair<std::string_view, Mutant>, 21> kMutants{{
+inline constexpr std::array<std::pair<std::string_view, Mutant>, 22> kMutants{{
     {"local-acknowledge", Mutant::LocalAcknowledge},
     {"assume-won", Mutant::AssumeWon},
     {"takeover-outdated", Mutant::TakeoverOutdated},
@@ -56,6 +57,7 @@ inline constexpr std::array<std::pair<std::string_view, Mutant>, 21> kMutants{{
     {"outdated-leads-at-boot", Mutant::OutdatedLeadsAtBoot},
     {"lease-ignored", Mutant::LeaseIgnored},
     {"lease-ends-early", Mutant::LeaseEarly},
+    {"serves-by-reading", Mutant::ServesByReading},
 }};
 
 /// What it makes a node believe of a decision is not what was decided.
