@@ -44,6 +44,11 @@ class Lease {
         ++number_;
         bounded_ = 1;
     }
+    /// It has run out, whatever was confirmed. Nothing if it is not bounded. Whoever enforces it
+    /// has to look.
+    void revoke() {
+        if (bounded()) expired_ = number_.load();
+    }
     /// Nobody else may take the module over: no expiry.
     void end() { bounded_ = 0; }
 

@@ -7,6 +7,7 @@
 
 #include "clusterd/translate.h"
 #include "core/config/rules.h"
+#include "core/config/values.h"
 #include "io/boot_id.h"
 #include "io/clock.h"
 #include "io/log.h"
@@ -70,6 +71,7 @@ Module::Module(io::Loop& loop, RecordStore& store, config::ModuleConfig config,
                     {[this] { step(cluster::TargetAnswered{}); }, [this] { show(); }}),
       keeper_(config_.timing.demote_after),
       lease_(loop, outside_.lease, [this] { step(cluster::LeaseExpired{}); }),
+      demotion_bound_(loop, outside_.lease->lease(), [this] { not_given_up(); }),
       machine_timer_(loop),
       monitor_timer_(loop),
       mirror_timer_(loop),
@@ -177,17 +179,28 @@ void Module::update_lease() {
     const bool durable = !persisting_ && !cluster::persists(effects_);
     const bool begun = keeper_.update(machine_, lease_.lease(), durable, io::boot_now());
     const bool expired = lease_.look();
-    if (begun) {
-        look_at_lease(api::WorkerKind::Replicator);
-        look_at_lease(api::WorkerKind::Vip);
-        look_at_lease(api::WorkerKind::Watchdog);
-    }
+    if (begun) all_look_at_lease();
+    demotion_bound_.update(machine_.phase() == cluster::Phase::Demoting);
     if (!expired || !machine_.serving() || std::exchange(expiry_posted_, true)) return;
     loop_.post([this, alive = std::weak_ptr(alive_)] {
         if (alive.expired()) return;
         expiry_posted_ = false;
         if (lease_.lease().expired(io::boot_now())) step(cluster::LeaseExpired{});
     });
+}
+
+void Module::not_given_up() {
+    io::log(io::Level::Critical,
+            config_.name + ": What was to be given up by force is not given up after " +
+                config::format_duration(DemotionBound::kBound) +
+                "; what is left of the application is ended by a reset of this node.");
+    all_look_at_lease();
+}
+
+void Module::all_look_at_lease() {
+    look_at_lease(api::WorkerKind::Replicator);
+    look_at_lease(api::WorkerKind::Vip);
+    look_at_lease(api::WorkerKind::Watchdog);
 }
 
 void Module::look_at_lease(api::WorkerKind kind) {

@@ -9,6 +9,7 @@
 
 #include "api/worker.h"
 #include "clusterd/beat.h"
+#include "clusterd/demotion_bound.h"
 #include "clusterd/face.h"
 #include "clusterd/ping_targets.h"
 #include "clusterd/record_store.h"
@@ -108,6 +109,8 @@ class Module {
     void drop_strays();
     void order(api::WorkerKind kind, api::Order order);
     void update_lease();
+    void not_given_up();
+    void all_look_at_lease();
     void look_at_lease(api::WorkerKind kind);
     void arm_machine();
     void arm_monitor();
@@ -137,6 +140,7 @@ class Module {
     cluster::LeaseKeeper keeper_;
     io::LeaseWatch lease_;
     bool expiry_posted_ = false;  // a lease of an earlier process, found run out
+    DemotionBound demotion_bound_;
     io::Timer machine_timer_;
     io::Timer monitor_timer_;
     io::Timer mirror_timer_;  // for its process to say hello, or to be stopped again

@@ -35,6 +35,18 @@ TEST(Lease, RunOutItStaysSoUntilTheNext) {
     EXPECT_FALSE(lease.expired(kStart + 3s));
 }
 
+TEST(Lease, RevokedItHasRunOutForEverybody) {
+    Lease lease;
+    lease.revoke();
+    EXPECT_FALSE(lease.expired(kStart)) << "there was none";
+    lease.begin(kStart, 1500ms);
+    lease.revoke();
+    lease.confirm(Lease::By::Heartbeat, kStart + 1s);
+    EXPECT_TRUE(lease.expired(kStart));
+    lease.begin(kStart, 1500ms);
+    EXPECT_FALSE(lease.expired(kStart));
+}
+
 TEST(Lease, EndedItDoesNotRunOut) {
     Lease lease;
     lease.begin(kStart, 1500ms);
