@@ -170,8 +170,13 @@ struct StreamDown {
 struct MirrorEvidence {
     Duration age{};
 };
-/// Operations are outstanding and none was acknowledged for mirror_dead (3 s).
-struct AcknowledgementsStalled {};
+/// Operations are outstanding and none was acknowledged for mirror_dead (3 s). `here`: it is this
+/// node's own disk that does not even take a small write (R11); `text` says which. Said again every
+/// mirror_dead as long as it is so.
+struct AcknowledgementsStalled {
+    bool here = false;
+    std::string text;
+};
 /// The peer's copy cannot follow (disk full, I/O error there): it must leave S.
 struct PeerCopyFailed {
     std::string code;

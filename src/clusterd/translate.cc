@@ -117,8 +117,8 @@ struct ToEvent {
         return cluster::MirrorServing{f.term, f.decision};
     }
     Answer operator()(const api::StreamDown& f) const { return cluster::StreamDown{f.term}; }
-    Answer operator()(const api::AcknowledgementsStalled&) const {
-        return cluster::AcknowledgementsStalled{};
+    Answer operator()(const api::AcknowledgementsStalled& f) const {
+        return cluster::AcknowledgementsStalled{f.here, f.text};
     }
     Answer operator()(const api::PeerCopyFailed& f) const {
         return cluster::PeerCopyFailed{f.text};
@@ -183,7 +183,7 @@ std::string error_name(const std::string& code) {
 
 api::MessageId message_id(const std::string& code) {
     namespace m = api::message;
-    static const std::array<std::pair<const char*, api::MessageId>, 23> kIds{{
+    static const std::array<std::pair<const char*, api::MessageId>, 24> kIds{{
         {"decision", m::kDecisionRecorded},
         {"birth", m::kDecisionRecorded},
         {"consented", m::kDecisionRecorded},
@@ -196,6 +196,7 @@ api::MessageId message_id(const std::string& code) {
         {"handing-over", m::kRestartBudgetSpent},
         {"peer-copy-failed", m::kCopyFailed},
         {"mirror-lost", m::kCopyFailed},
+        {"disk-stalled", m::kCopyFailed},
         {"diverged", m::kSplitBrain},
         {"forced", m::kOperatorForced},
         {"overtaken", m::kDecisionRecorded},

@@ -79,7 +79,7 @@ HA_WIRE(MirrorFollowing, v("term", m.term))
 HA_WIRE(StreamUp, v("term", m.term))
 HA_WIRE(StreamDown, v("term", m.term), v("reason", m.reason))
 HA_WIRE(MirrorEvidence, v("age_ns", m.age))
-HA_WIRE_0(AcknowledgementsStalled)
+HA_WIRE(AcknowledgementsStalled, v("here", m.here), v("text", m.text))
 HA_WIRE(PeerCopyFailed, v("code", m.code), v("text", m.text))
 HA_WIRE(LocalCopyFailed, v("code", m.code), v("text", m.text))
 HA_WIRE(ResyncProgress, v("files_total", m.files_total), v("files_done", m.files_done),

@@ -290,6 +290,8 @@ Result<> Controller::build(const api::OpenMirror& order) {
     settings.lease = &lease_->lease();
     settings.alone = kept_alone();
     settings.keep_alone = [this](const auto& changed) { return alone_->save(changed); };
+    settings.probe_disks = [this] { files_->tree().probe_disks(); };
+    settings.abort_requests = [this] { abort_requests(); };
     mirror_.open(std::make_unique<Mirror>(files_->tree(), files_->locks(), *dialer_,
                                           io::random_id(), settings,
                                           [this](api::Fact fact) { reported(std::move(fact)); }));
@@ -401,6 +403,23 @@ void Controller::abandon() {
     forget();
 }
 
+/// By a demotion while this node's disk hangs, under the lock that keeps the mirror, and so the
+/// mounts, alive. What waits for the disk in our own threads ends when the disk answers again; the
+/// order thread waits for that, and the next OpenMirror after it.
+void Controller::abort_requests() {
+    io::log(io::Level::Error, api::message::kCopyFailed, {{"HAMIRROR_MODULE", module_}},
+            module_ + ": the disk hangs; what waits for it is answered with errors.");
+    auto aborted = files_->abort();
+    if (!aborted) io::log(io::Level::Error, module_ + ": " + aborted.error().text);
+    aborted_ = true;
+    loop_.post([this] {
+        orders_.run([this]() -> std::function<void()> {
+            if (mirror_ && aborted_) abandon();
+            return {};
+        });
+    });
+}
+
 void Controller::forget() {
     compared_ = false;
     untouched_ = true;
@@ -411,6 +430,7 @@ void Controller::forget() {
     alone_.reset();
     store_.reset();
     indexed_ = false;
+    aborted_ = false;
     role_ = Role::None;
     may_be_used_ = false;
     term_ = Id128{};

@@ -60,6 +60,7 @@ class Controller {
     void end_alone();
     void demolish();
     void abandon();
+    void abort_requests();
     void forget();
     [[nodiscard]] api::MirrorOpened opened() const;
     Result<> rebuild_for(const Id128& module_id);
@@ -104,6 +105,8 @@ class Controller {
     std::atomic<bool> indexed_{false};
     /// It has served, and no order has said since that the application is gone.
     bool may_be_used_ = false;
+    /// The mounts are dead, and the mirror is not closed yet.
+    std::atomic<bool> aborted_{false};
     /// What MirrorOpened says of the note that a common stop left.
     bool compared_ = false;
     bool untouched_ = true;

@@ -33,8 +33,10 @@ Mirror::Mirror(Tree& tree, OrderLocks& locks, Dialer& dialer, Id128 incarnation,
       settings_(settings),
       report_(std::move(report)),
       receiver_(incarnation),
-      alone_(settings_.alone) {
+      alone_(settings_.alone),
+      abort_requests_(settings_.abort_requests) {
     applier_ = std::make_unique<Applier>(tree_, listener());
+    if (settings_.probe_disks) disk_probe_.emplace(settings_.probe_disks);
     threads_.emplace_back([this] { link_loop(); });
     threads_.emplace_back([this] { tick_loop(); });
     threads_.emplace_back([this] { job_loop(); });
@@ -96,7 +98,7 @@ int Mirror::admit() {
             gate_.wait(lock);
         }
     }
-    ++inside_;
+    if (++inside_ == 1) moved_ = io::boot_now();
     return 0;
 }
 
@@ -106,6 +108,7 @@ void Mirror::leave() noexcept {
         std::scoped_lock lock(mutex_);
         HA_ASSERT(inside_ > 0);
         --inside_;
+        moved_ = io::boot_now();
         if (inside_ == 0) gate_.notify_all();
         if (!draining_) return;
         pump(later);
@@ -269,10 +272,12 @@ void Mirror::job_loop() {
         if (jobs_.empty()) return;
         auto job = std::move(jobs_.front());
         jobs_.pop_front();
+        job_since_ = io::boot_now();
         lock.unlock();
         job();
         job = nullptr;
         lock.lock();
+        job_since_.reset();
     }
 }
 

@@ -16,6 +16,7 @@
 #include "replicatord/alone_count.h"
 #include "replicatord/applier.h"
 #include "replicatord/dialer.h"
+#include "replicatord/disk_probe.h"
 #include "replicatord/journal.h"
 #include "replicatord/order_locks.h"
 #include "replicatord/resync_source.h"
@@ -36,6 +37,10 @@ namespace ha::replicatord {
 /// held together with none of these but OrderLocks.
 class Mirror final : public Journal {
   public:
+    static constexpr Duration kMirrorDead = 3s;
+    /// A disk that answers no sync for this long has stalled too: the peer's, or this node's.
+    static constexpr Duration kDurableDead = 10s;
+
     struct Settings {
         Duration heartbeat = 100ms;    // keep-alive of an idle stream
         Duration silent_after = 1s;    // a stream without any frame for this long is broken
@@ -44,10 +49,14 @@ class Mirror final : public Journal {
         api::ChangedAlone alone;       // as it was kept
         /// Where that is kept in the background; called from a thread that may block.
         std::function<Result<>(const api::ChangedAlone&)> keep_alone;
+        /// DiskProbe's, of the tree's disks. None: that this node's disk hangs is not noticed.
+        std::function<void()> probe_disks;
+        Duration disk_dead = kDurableDead;  // a probe that runs for this long: it hangs
+        /// Ends every request of the application, when held ones are failed and the disk hangs:
+        /// those that wait for it would keep the application's processes alive. Called under no
+        /// lock of ours.
+        std::function<void()> abort_requests;
     };
-    static constexpr Duration kMirrorDead = 3s;
-    /// A disk there that answers no sync for this long has stalled too.
-    static constexpr Duration kDurableDead = 10s;
     /// Above this much unacknowledged data a resync gives up: the target is too slow.
     static constexpr std::size_t kMaxResyncBytes = 256U << 20;
     /// What a resync has on its way at most before it reads on.
@@ -141,6 +150,8 @@ class Mirror final : public Journal {
     [[nodiscard]] bool may_acknowledge() const;
     [[nodiscard]] int refusal() const;
     void check_stall(Instant now, Later& later);
+    void check_own_disk(Instant now, Later& later);
+    [[nodiscard]] bool own_disk_stalled(Instant now) const;
     void tell_alone(Instant now, Later& later);
     void keep_alone(const api::ChangedAlone& changed);
     void submit(std::function<void()> job);
@@ -190,7 +201,9 @@ class Mirror final : public Journal {
     bool draining_ = false;
     bool acknowledgements_held_ = false;
     std::uint64_t inside_ = 0;
-    std::uint64_t withdrawals_ = 0;  // who came before the last one is not admitted after it
+    Instant moved_{};  // when the last one of these came to an empty place, or left
+    std::optional<Instant> job_since_;  // one of jobs_ runs
+    std::uint64_t withdrawals_ = 0;     // who came before the last one is not admitted after it
 
     // The primary. Numbers given out are the sender's plus base_, so that one of an earlier term is
     // never taken for one of this.
@@ -243,6 +256,10 @@ class Mirror final : public Journal {
     std::uint64_t appended_ = 0;
     std::uint64_t synced_ = 0;  // of appended_, or of applied_
     std::deque<std::function<void()>> jobs_;
+    std::optional<DiskProbe> disk_probe_;
+    std::function<void()> abort_requests_;  // none: they are
+    Instant disk_asked_{};
+    Instant disk_told_{};
 
     std::unique_ptr<Applier> applier_;
     std::vector<std::thread> threads_;

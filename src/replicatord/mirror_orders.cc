@@ -167,6 +167,7 @@ bool Mirror::wait_until_left(Duration patience) {
 
 void Mirror::fail_held() {
     Later later;
+    std::function<void()> abort;
     {
         std::scoped_lock lock(mutex_);
         leave_serving(later);
@@ -174,7 +175,9 @@ void Mirror::fail_held() {
         break_stream("this node was demoted");
         change_role(Mode::Failed, later);
         later.facts.emplace_back(api::HeldFailed{});
+        if (own_disk_stalled(io::boot_now())) abort = std::exchange(abort_requests_, nullptr);
     }
+    if (abort) abort();  // before it is said: the processes end now
     run(std::move(later));
 }
 

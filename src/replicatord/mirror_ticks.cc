@@ -12,6 +12,8 @@ using namespace replication;
 namespace {
 
 constexpr Duration kTellAlone = 1s;
+/// What the disk has not ended for this long is a reason to ask it.
+constexpr Duration kLong = 1s;
 
 }  // namespace
 
@@ -24,6 +26,7 @@ void Mirror::tick_loop() {
         const Instant now = io::boot_now();
         Later later;
         check_stall(now, later);
+        check_own_disk(now, later);
         tell_alone(now, later);
         const bool due = now - synced >= settings_.sync_every && !sync_queued_;
         const std::uint64_t reached = mode_ == Mode::Follow ? applied_.value : appended_;
@@ -54,6 +57,29 @@ void Mirror::check_stall(Instant now, Later& later) {
                 (decision_ != allowed_ ? ", the decision is not allowed yet" : "") +
                 (acknowledgements_held_ ? ", acknowledgements are held" : "") + ".");
     later.facts.emplace_back(api::AcknowledgementsStalled{});
+}
+
+/// Who counts alone waits for its disk, as without a mirror.
+void Mirror::check_own_disk(Instant now, Later& later) {
+    if (!disk_probe_ || mode_ != Mode::Serving || sender_.peer() != Peer::Member) return;
+    const bool call = inside_ > 0 && now - moved_ >= kLong;
+    const bool job = job_since_ && now - *job_since_ >= kLong;
+    if ((call || job) && now - disk_asked_ >= kLong) {
+        disk_asked_ = now;
+        disk_probe_->ask();
+    }
+    if (!own_disk_stalled(now) || now - disk_told_ < kMirrorDead) return;
+    disk_told_ = now;
+    const std::string text = "The disk under " + tree_.probed_path() +
+                             " has not taken a write for " +
+                             std::to_string(settings_.disk_dead / 1s) + " s.";
+    io::log(io::Level::Error, text);
+    later.facts.emplace_back(api::AcknowledgementsStalled{true, text});
+}
+
+bool Mirror::own_disk_stalled(Instant now) const {
+    const auto since = disk_probe_ ? disk_probe_->running_since() : std::nullopt;
+    return since && now - *since >= settings_.disk_dead;
 }
 
 void Mirror::tell_alone(Instant now, Later& later) {

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <sys/xattr.h>
+#include <unistd.h>
 
 #include <cerrno>
 #include <cstdio>
@@ -160,6 +161,19 @@ Result<> Tree::sync_all() {
         if (::syncfs(root.directory.get()) != 0)
             return fail("cannot make " + root.path + " durable", errno);
     return {};
+}
+
+void Tree::probe_disks() {
+    for (std::size_t root = 0; root < impl_->roots.size(); ++root) {
+        impl_->probed = root;
+        const Fd file{::openat(impl_->roots[root].directory.get(), ".",
+                               O_TMPFILE | O_WRONLY | O_CLOEXEC, 0600)};
+        if (file && ::pwrite(file.get(), "?", 1, 0) == 1) ::fdatasync(file.get());
+    }
+}
+
+const std::string& Tree::probed_path() const {
+    return impl_->roots[impl_->probed].path;
 }
 
 }  // namespace ha::replicatord

@@ -125,6 +125,12 @@ class Tree {
     /// syncfs(2) of every file system the roots live on.
     Result<> sync_all();
 
+    /// A small write of its own, made durable, to the file system of each root in turn, in a file
+    /// without a name. An error is an answer; it returns never where a disk hangs. One thread.
+    void probe_disks();
+    /// The root that probe_disks() asks, or asked last. Any thread.
+    [[nodiscard]] const std::string& probed_path() const;
+
   private:
     struct Impl;
     explicit Tree(std::unique_ptr<Impl> impl);

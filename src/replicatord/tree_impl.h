@@ -1,6 +1,7 @@
 #pragma once
 
 #include <array>
+#include <atomic>
 #include <cerrno>
 #include <mutex>
 
@@ -33,6 +34,7 @@ struct Tree::Impl {
     Id128 module;
     TreeIndex index;
     DescriptorCache cache;
+    std::atomic<std::size_t> probed{0};
     // Two lookups of one inode (hard links) must not both give it an identity.
     std::array<std::mutex, 64> adopting;
 

@@ -164,6 +164,7 @@ class Canon {
         state(one.marker_valid, one.marker_absent, one.serving, one.following, one.term);
     }
     void detail(const MirrorServing& one) { state(one.term, one.decision); }
+    void detail(const AcknowledgementsStalled& one) { add(one.here); }
     void detail(const StreamDown& one) { add(one.term); }
     void detail(const JoinReady& one) { token(one.token); }
     void detail(const ToldIn& one) { add(one.decision); }

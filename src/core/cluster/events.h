@@ -111,7 +111,11 @@ struct MirrorServing {
 struct StreamDown {
     Id128 term;
 };
-struct AcknowledgementsStalled {};
+/// `here`: by this node's own disk, which answers nothing any more.
+struct AcknowledgementsStalled {
+    bool here = false;
+    std::string text;
+};
 struct PeerCopyFailed {
     std::string text;
 };

@@ -252,6 +252,7 @@ class Machine {
     void serving_swap(const Event& event);
     void serving_mirror_failed(const Event& event);
     void peer_must_leave(const Event& event);
+    void own_disk_stalled(const AcknowledgementsStalled& stalled);
     void stream_down(const Event& event);
     void flushed(const Event& event);
     void join_ready(const Event& event);
@@ -288,6 +289,7 @@ class Machine {
     void drop_rebuild();
     void settled();
     void demote();
+    void demote_and_reopen();
     void give_up();
     void demoted();
 

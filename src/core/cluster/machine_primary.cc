@@ -188,18 +188,28 @@ void Machine::serving_answered(const Event&) {
 /// Acknowledgements stalled, or the peer's copy failed: it must leave S though it may be heard
 /// (R11).
 void Machine::peer_must_leave(const Event& event) {
+    const auto* stalled = std::get_if<AcknowledgementsStalled>(&event);
+    if (stalled != nullptr && stalled->here) return own_disk_stalled(*stalled);
     if (const auto* failed = std::get_if<PeerCopyFailed>(&event)) {
         tell("peer-copy-failed", peer_name() + "'s copy failed: " + failed->text);
     }
     if (peer_ == Peer::Rebuilding) {
         drop_rebuild();
-        if (!std::holds_alternative<AcknowledgementsStalled>(event)) return;
+        if (stalled == nullptr) return;
         rebuilt_attempt_ = 0;  // begun again: it may have been the stall of a membership before
         return consider_peer();
     }
     if (peer_ == Peer::Absent) return;
     evict_ = true;
     if (shrink_ == Shrink::None) begin_shrink();
+}
+
+/// R11: our own mirror is the failing one. Somebody who can go on has to be there; else it waits,
+/// as an application waits for a local disk.
+void Machine::own_disk_stalled(const AcknowledgementsStalled& stalled) {
+    if (!peer_fits() || !automatic()) return;
+    tell("disk-stalled", stalled.text + " " + peer_name() + " takes over.");
+    demote_and_reopen();
 }
 
 void Machine::stream_down(const Event& event) {
@@ -535,10 +545,14 @@ void Machine::together_report(const Event& event) {
 void Machine::serving_mirror_failed(const Event& event) {
     const auto& fact = std::get<MirrorFailed>(event);
     tell("mirror-lost", "The mirror on this node ended while serving: " + fact.text);
-    bool stopping = goal_ == Goal::Stop || goal_ == Goal::StopTogether;
+    demote_and_reopen();
+    held_failed_ = true;
+}
+
+void Machine::demote_and_reopen() {
+    const bool stopping = goal_ == Goal::Stop || goal_ == Goal::StopTogether;
     goal_ = stopping ? Goal::Stop : Goal::Reopen;
     demote();
-    held_failed_ = true;
 }
 
 /// The order is part of the contract (2-safety, "Single execution"): addresses, units, held

@@ -324,6 +324,77 @@ TEST_F(MirrorTest, AResyncThatIsStoppedAndStartedAtOnceBeginsAgain) {
     }
 }
 
+/// What of one disk hangs until it is let go.
+class Hanging {
+  public:
+    explicit Hanging(bool hangs) : hangs_(hangs) {}
+    void wait() {
+        std::unique_lock lock(mutex_);
+        ++asked_;
+        changed_.notify_all();
+        changed_.wait(lock, [this] { return !hangs_; });
+    }
+    void wait_for_asked(int count) {
+        std::unique_lock lock(mutex_);
+        changed_.wait(lock, [&] { return asked_ >= count; });
+    }
+    void let_go() {
+        std::scoped_lock lock(mutex_);
+        hangs_ = false;
+        changed_.notify_all();
+    }
+
+  private:
+    std::mutex mutex_;
+    std::condition_variable changed_;
+    bool hangs_;
+    int asked_ = 0;
+};
+
+TEST_F(MirrorTest, APrimaryWhoseOwnDiskHangsSaysSoAndLetsNobodyWaitForIt) {
+    Hanging disk(true);
+    first = std::make_unique<Node>(base_ + "/one", 1 << 17, cable, Id128{1, seed_},
+                                   api::ChangedAlone{}, [&] { disk.wait(); });
+    start_in_sync();
+    ASSERT_EQ(first->mirror->admit(), 0);  // and its system call does not return
+    auto stalled = first->wait_for<api::AcknowledgementsStalled>();
+    ASSERT_TRUE(stalled);
+    EXPECT_TRUE(stalled->here);
+    EXPECT_NE(stalled->text.find(base_ + "/one"), std::string::npos) << stalled->text;
+    EXPECT_EQ(first->aborted, 0) << "nobody has decided yet";
+    first->mirror->fail_held();
+    EXPECT_EQ(first->aborted, 1);
+    first->mirror->fail_held();
+    EXPECT_EQ(first->aborted, 1);
+    first->mirror->leave();
+    disk.let_go();
+}
+
+TEST_F(MirrorTest, AnOperationThatTakesLongOnADiskThatAnswersIsWaitedFor) {
+    Hanging disk(false);
+    first = std::make_unique<Node>(base_ + "/one", 1 << 17, cable, Id128{1, seed_},
+                                   api::ChangedAlone{}, [&] { disk.wait(); });
+    start_in_sync();
+    ASSERT_EQ(first->mirror->admit(), 0);
+    disk.wait_for_asked(2);  // more than disk_dead apart
+    EXPECT_FALSE(first->saw<api::AcknowledgementsStalled>());
+    first->mirror->leave();
+    first->mirror->fail_held();
+    EXPECT_EQ(first->aborted, 0);
+}
+
+TEST_F(MirrorTest, WhoServesAloneWaitsForItsDisk) {
+    Hanging disk(true);
+    first = std::make_unique<Node>(base_ + "/one", 1 << 17, cable, Id128{1, seed_},
+                                   api::ChangedAlone{}, [&] { disk.wait(); });
+    first->mirror->serve(serving(1, false));
+    ASSERT_EQ(first->mirror->admit(), 0);
+    std::this_thread::sleep_for(1500ms);  // nothing happens, and no event says so
+    EXPECT_FALSE(first->saw<api::AcknowledgementsStalled>());
+    first->mirror->leave();
+    disk.let_go();
+}
+
 // Demoted by force with operations that the peer never accepted, rebuilt, and primary again.
 TEST_F(MirrorTest, WhatAResyncHasUndoneIsNotMissedLater) {
     start_in_sync();

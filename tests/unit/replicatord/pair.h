@@ -94,7 +94,7 @@ class CableDialer final : public Dialer {
 class Node {
   public:
     Node(const std::string& path, std::uint64_t first_id, Cable& cable, Id128 incarnation,
-         const api::ChangedAlone& alone = {})
+         const api::ChangedAlone& alone = {}, std::function<void()> probe_disks = {})
         : next_id_(first_id), dialer_(cable) {
         std::filesystem::create_directories(path);
         tree = *Tree::open(
@@ -104,6 +104,9 @@ class Node {
         settings.silent_after = 10s;  // sanitizers on a busy machine
         settings.sync_every = 200ms;
         settings.alone = alone;
+        settings.probe_disks = std::move(probe_disks);
+        settings.disk_dead = 300ms;
+        settings.abort_requests = [this] { ++aborted; };
         settings.keep_alone = [this](const api::ChangedAlone& changed) {
             std::scoped_lock lock(mutex_);
             kept_ = changed;
@@ -156,6 +159,7 @@ class Node {
         return kept_;
     }
 
+    std::atomic<int> aborted = 0;
     OrderLocks locks;
     std::unique_ptr<Tree> tree;
     std::unique_ptr<Mirror> mirror;

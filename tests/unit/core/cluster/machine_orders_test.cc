@@ -60,6 +60,36 @@ TEST_F(Orders, WhatTheSecondaryCannotGiveOnItRefusesItself) {
     EXPECT_EQ(refusal(secondary_, SwapRequested{}), "peer-silent");
 }
 
+TEST_F(Orders, APrimaryWhoseOwnDiskHangsGivesTheModuleToTheOther) {
+    const AcknowledgementsStalled here{true, "The disk under /d hangs."};
+    auto effects = step(primary_, here);
+    EXPECT_NE(find<DropAddresses>(effects), nullptr);
+    EXPECT_NE(find<KillUnits>(effects), nullptr);
+    EXPECT_NE(find<FailHeld>(effects), nullptr);
+    ASSERT_EQ(primary_.machine->phase(), Phase::Demoting);
+    EXPECT_FALSE(primary_.machine->record().ceding) << "not before all is given up";
+    step(primary_, AddressesDropped{});
+    step(primary_, UnitsGone{});
+    step(primary_, HeldFailed{});
+    ASSERT_EQ(primary_.machine->phase(), Phase::Ceding);
+    const auto& ceding = primary_.machine->record().ceding;
+    ASSERT_TRUE(ceding);
+    EXPECT_EQ(ceding->primary, Node::Second);
+    EXPECT_EQ(ceding->in_sync, InSync::only(Node::Second));
+}
+
+TEST_F(Orders, APrimaryWhoseOwnDiskHangsWaitsForItIfNobodyCanGoOn) {
+    const AcknowledgementsStalled here{true, "The disk under /d hangs."};
+    step(primary_, FailoverRequested{false});
+    step(primary_, here);
+    EXPECT_EQ(primary_.machine->phase(), Phase::Serving) << "a person decides";
+    step(primary_, FailoverRequested{true});
+    lose(primary_);
+    step(primary_, here);
+    EXPECT_EQ(primary_.machine->phase(), Phase::Serving);
+    EXPECT_TRUE(primary_.machine->record().chain.head().decision.in_sync == InSync::both());
+}
+
 TEST_F(Orders, ARestartIsTheApplicationsAlone) {
     auto effects = step(primary_, UnitFailed{"db.service", "signal"});
     step(primary_, UnitsStarted{});
