@@ -31,6 +31,7 @@ constexpr std::pair<What, const char*> kTexts[] = {
     {What::Overdue, "the peer is overdue for"},
     {What::Heard, "the peer is heard again by"},
     {What::Ahead, "a heartbeat with a newer decision reaches"},
+    {What::Answered, "a ping target answers"},
     {What::Deadline, "a deadline passes on"},
     {What::Expired, "that the lease has run out is noticed by the clusterd of"},
     {What::Stop, "stop is ordered on"},
@@ -147,8 +148,18 @@ class Lister {
                 add(What::Ahead, node);
             }
         }
+        if (target_answers(node)) add(What::Answered, node);
         if (side.machine->next_deadline() && !waits_for_lease(node)) add(What::Deadline, node);
         if (side.lease.run_out && side.machine->serving()) add(What::Expired, node);
+    }
+
+    [[nodiscard]] bool target_answers(Node node) const {
+        const Side& side = state_.at(node);
+        const bool asks = side.machine->settings().ping_targets && side.hearing != Hearing::Hears &&
+                          !side.answered;
+        const bool other_one = state_.reached[index_of(other(node))];
+        const bool may = state_.reached[index_of(node)] || bounds_.targets > (other_one ? 1U : 0U);
+        return asks && may;
     }
 
     /// boot_wait is longer than anybody waits for an answer and a lease lasts after that.

@@ -17,6 +17,7 @@ enum class What : std::uint8_t {
     Overdue,   // PeerOverdue
     Heard,     // evidence of life again
     Ahead,     // a heartbeat shows a newer decision
+    Answered,  // a ping target answers what was asked in this silence
     Deadline,  // next_deadline() has passed
     Expired,   // LeaseExpired
     Stop,      // commands

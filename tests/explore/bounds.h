@@ -2,8 +2,9 @@
 
 namespace ha::explore {
 
-/// Who decides a change of membership that the nodes cannot agree on.
-enum class Decider : unsigned char { Witness, Safe, Available };
+/// Who decides a change of membership that the nodes cannot agree on. Ping: as Available, once a
+/// ping target has answered.
+enum class Decider : unsigned char { Witness, Safe, Available, Ping };
 
 /// Where a history begins.
 enum class Beginning : unsigned char {
@@ -27,6 +28,7 @@ struct Bounds {
     unsigned commands = 0;   // stop, stop --all, swap, restart, start
     unsigned stalls = 0;     // "acknowledgements stalled", at any moment
     unsigned slow = 0;       // something else happens before a record, a flush or an answer is done
+    unsigned targets = 2;    // nodes that a ping target answers, whichever they are
     unsigned reports = 1;    // of one node that are on their way; those between are lost
     /// Not 0: a node may stand still, so that a lease runs out at any later time. Then nothing that
     /// is left to check rests on a clock, and single execution, which does, is not checked.

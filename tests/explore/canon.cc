@@ -224,7 +224,8 @@ class Canon {
         const bool same = side.machine && side.machine->record() == side.record;
         add(same);
         if (!same) add(side.record);
-        state(side.queue, side.persisting, side.facts, side.mail, side.hearing, side.peer_ahead);
+        state(side.queue, side.persisting, side.facts, side.mail, side.hearing, side.peer_ahead,
+              side.answered);
         state(side.heard, side.said, side.reached, side.shown, side.mirror);
         state(side.lease.bounded, side.lease.run_out, side.lease.heard, side.lease.stale,
               side.on_its_own);
@@ -255,7 +256,8 @@ Digest digest(const State& state) {
     // Ids are met here first: oldest decisions first.
     canon.add(*state.truth);
     for (Node node : kNodes) canon.add(state.at(node));
-    canon.state(state.stream, state.value, state.before, state.asked, state.left, state.written);
+    canon.state(state.stream, state.value, state.before, state.asked, state.reached, state.left,
+                state.written);
     return canon.result();
 }
 

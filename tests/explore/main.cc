@@ -1,4 +1,5 @@
-// Explores every history of a pair within small bounds: explore --policy witness|safe|available.
+// Explores every history of a pair within small bounds: explore --policy
+// witness|safe|available|ping.
 
 #include <charconv>
 #include <csignal>
@@ -52,12 +53,12 @@ constexpr Number kNumbers[] = {
     {"--breaks", &Bounds::breaks},       {"--losses", &Bounds::losses},
     {"--commands", &Bounds::commands},   {"--stalls", &Bounds::stalls},
     {"--slow", &Bounds::slow},           {"--reports", &Bounds::reports},
-    {"--late", &Bounds::late},
+    {"--late", &Bounds::late},           {"--targets", &Bounds::targets},
 };
 
 [[noreturn]] void usage() {
     std::printf(
-        "explore [--policy witness|safe|available] [--begin "
+        "explore [--policy witness|safe|available|ping] [--begin "
         "pair|alone|joining|ceding|unborn]\n"
         "        [--max-states N] [--mutant NAME]\n");
     for (const Number& each : kNumbers) std::printf("        [%s N]\n", each.name);
@@ -84,6 +85,8 @@ void set_policy(Options& options, std::string_view name) {
         options.setup.decider = Decider::Safe;
     } else if (name == "available") {
         options.setup.decider = Decider::Available;
+    } else if (name == "ping") {
+        options.setup.decider = Decider::Ping;
     } else {
         usage();
     }

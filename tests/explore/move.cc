@@ -36,6 +36,7 @@ void Move::begin(const Action& action) {
         case What::Overdue:
         case What::Heard:
         case What::Ahead:
+        case What::Answered:
         case What::Deadline:
         case What::Expired:
             return begin_at_clusterd(action);
@@ -83,7 +84,10 @@ void Move::begin_at_clusterd(const Action& action) {
     }
     if (action.what == What::Silent) {
         side.hearing = Hearing::Silent;
-        return deliver(node, PeerSilent{});
+        side.answered = false;
+        deliver(node, PeerSilent{});
+        const bool before = is(Mutant::TargetOfBefore) && state_.reached[index_of(node)];
+        return before ? deliver(node, TargetAnswered{}) : void();
     }
     if (action.what == What::Overdue) {
         side.hearing = Hearing::Overdue;
@@ -93,8 +97,13 @@ void Move::begin_at_clusterd(const Action& action) {
     if (action.what == What::Deadline) {
         return step(node, *side.machine->next_deadline(), DeadlinePassed{});
     }
+    if (action.what == What::Answered) {
+        side.answered = state_.reached[index_of(node)] = true;
+        return deliver(node, TargetAnswered{});
+    }
     if (action.what == What::Expired) return deliver(node, LeaseExpired{});
     side.hearing = Hearing::Hears;
+    side.answered = false;
     evidence(node);
     if (action.what == What::Heard) return deliver(node, PeerReported{*side.heard});
     side.peer_ahead = true;

@@ -30,6 +30,10 @@ Record forgetful(Record record) {
     return record;
 }
 
+Id128 newest(const Chain& chain) {
+    return chain.empty() ? Id128{} : chain.head().decision.id;
+}
+
 }  // namespace
 
 Id128 Move::mint() {
@@ -43,6 +47,7 @@ Settings Move::settings(Node node) const {
     settings.names = {"A", "B"};
     settings.module = "m";
     settings.policy = setup_.decider == Decider::Safe ? Policy::Safe : Policy::Available;
+    settings.ping_targets = setup_.decider == Decider::Ping;
     if (setup_.decider == Decider::Witness) settings.witness = kWitness;
     return settings;
 }
@@ -70,7 +75,7 @@ void Move::start(Node node) {
     side.machine.emplace(settings(node), on_disk(node, booting), side.boot, mint());
     side.heard.reset();
     side.hearing = Hearing::Hears;  // a peer that is not there is missed from now on
-    side.peer_ahead = false;
+    side.peer_ahead = side.answered = false;
     side.mail.clear();
     forget_client(node);
     const Side& peer = state_.at(other(node));
@@ -100,7 +105,7 @@ void Move::crash(Node node, bool recorded) {
     side.heard.reset();
     side.mail.clear();
     side.hearing = Hearing::Hears;
-    side.peer_ahead = false;
+    side.peer_ahead = side.answered = false;
     forget_client(node);
 }
 
@@ -143,7 +148,10 @@ void Move::step(Node node, Instant now, const Event& event) {
     if (!state_.at(node).machine) return;
     if (say_) say(node, "> " + describe(event));
     std::vector<Effect> effects;
+    const Id128 before = newest(state_.at(node).machine->record().chain);
     state_.change(node).machine->step(now, event, effects);
+    const Chain& chain = state_.at(node).machine->record().chain;
+    if (newest(chain) != before) invariants_.decided(node, chain.head());
     take(node, std::move(effects));
 }
 
@@ -160,7 +168,7 @@ void Move::fact(Node node, const Event& event) {
 void Move::receive(Node node, const SharedReport& report) {
     Side& side = state_.change(node);
     side.heard = report;
-    side.peer_ahead = false;
+    side.peer_ahead = side.answered = false;
     side.hearing = Hearing::Hears;
     evidence(node);
     const Record& record = side.machine->record();

@@ -32,10 +32,11 @@ enum class Mutant {
     OutdatedLeadsAtBoot,    // a boot forgets that this node is out of S
     LeaseIgnored,           // the workers do not let go when the lease has run out
     LeaseEarly,             // a lease ends before what makes it needless is on the disk
-    ServesByReading         // that an answer was lost is not told: what is read passes for it
+    ServesByReading,        // that an answer was lost is not told: what is read passes for it
+    TargetOfBefore          // what a ping target answered in an earlier silence counts in this one
 };
 
-inline constexpr std::array<std::pair<std::string_view, Mutant>, 22> kMutants{{
+inline constexpr std::array<std::pair<std::string_view, Mutant>, 23> kMutants{{
     {"local-acknowledge", Mutant::LocalAcknowledge},
     {"assume-won", Mutant::AssumeWon},
     {"takeover-outdated", Mutant::TakeoverOutdated},
@@ -58,6 +59,7 @@ inline constexpr std::array<std::pair<std::string_view, Mutant>, 22> kMutants{{
     {"lease-ignored", Mutant::LeaseIgnored},
     {"lease-ends-early", Mutant::LeaseEarly},
     {"serves-by-reading", Mutant::ServesByReading},
+    {"target-of-before", Mutant::TargetOfBefore},
 }};
 
 /// What it makes a node believe of a decision is not what was decided.

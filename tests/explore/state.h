@@ -137,6 +137,7 @@ struct Side {
     std::vector<SharedReport> mail;  // to this node, the oldest first
     Hearing hearing = Hearing::Hears;
     bool peer_ahead = false;
+    bool answered = false;  // by a ping target, in this silence
 
     // its client of the witness
     bool reached = false;
@@ -177,6 +178,7 @@ struct State {
     std::shared_ptr<const cluster::Registered> before;  // a mutant's: the one it replaced
     std::vector<Id128> replaced;                        // what the register showed once
     std::vector<Asked> asked;
+    std::array<bool, 2> reached{};  // by node: a ping target has answered it
     Left left;
     Writes written = 0;
     std::uint32_t minted = 0;  // ids that the world made

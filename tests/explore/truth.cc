@@ -53,6 +53,20 @@ Writes Truth::promised(std::size_t head) const {
 
 // ---- records
 
+/// Nobody goes on alone in a silence that may be the fault of its own links. What the other node
+/// gave up it cannot begin again by itself.
+void Invariants::decided(Node node, const ChainEntry& entry) const {
+    const Side& side = state_.at(node);
+    const Decision& decision = entry.decision;
+    const bool goes_on = entry.confirmation == Confirmation::Alone && decision.primary == node &&
+                         (decision.cause == Cause::Shrink || decision.cause == Cause::Takeover);
+    if (decider_ != Decider::Ping || !goes_on || side.hearing == Hearing::Hears) return;
+    const bool given_up = side.heard && (side.heard->activity == Activity::Waiting ||
+                                         side.heard->activity == Activity::Stopped);
+    check(side.answered || given_up, "ping-target",
+          node_name(node) + " takes " + describe(decision) + ", and no target has answered");
+}
+
 void Invariants::recorded(Node node, const Record& record) {
     const Chain& before = state_.at(node).record.chain;
     if (!before.empty()) {
@@ -209,8 +223,14 @@ void Invariants::one_branch(Node node, std::size_t known) const {
     }
 }
 
+/// Both nodes may go on alone at once.
+bool Invariants::policy_decides() const {
+    const bool both = state_.reached[0] && state_.reached[1];
+    return decider_ == Decider::Available || (decider_ == Decider::Ping && both);
+}
+
 bool Invariants::policy_fork(std::size_t left, std::size_t right) const {
-    if (decider_ != Decider::Available) return false;
+    if (!policy_decides()) return false;
     const Truth& truth = *state_.truth;
     auto first_of = [&truth](std::size_t branch, std::size_t against) {
         std::size_t step = branch;
@@ -260,9 +280,8 @@ void Invariants::single_execution() const {
     const auto one = state_.truth->find(first.record.chain.head().decision.id);
     const auto two = state_.truth->find(second.record.chain.head().decision.id);
     const bool fork = !state_.truth->descends(*one, *two) && !state_.truth->descends(*two, *one);
-    const bool by_policy =
-        decider_ == Decider::Available &&
-        (first.on_its_own || second.on_its_own || (fork && policy_fork(*one, *two)));
+    const bool by_policy = policy_decides() && (first.on_its_own || second.on_its_own ||
+                                                (fork && policy_fork(*one, *two)));
     check(by_policy, "single-execution", "application or address on both nodes");
 }
 

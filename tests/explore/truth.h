@@ -48,6 +48,8 @@ class Invariants {
     Invariants(State& state, Decider decider, bool in_time, bool trust_ids)
         : state_(state), decider_(decider), in_time_(in_time), trust_ids_(trust_ids) {}
 
+    /// The machine has a new head.
+    void decided(cluster::Node node, const cluster::ChainEntry& entry) const;
     /// Before it replaces what the node's disk has.
     void recorded(cluster::Node node, const cluster::Record& record);
     /// A mirror begins to act under a decision of its own.
@@ -68,6 +70,7 @@ class Invariants {
     void joined(cluster::Node node, const cluster::Record& record);
     void used(cluster::Node node, std::size_t known) const;
     void one_branch(cluster::Node node, std::size_t known) const;
+    [[nodiscard]] bool policy_decides() const;
     [[nodiscard]] bool policy_fork(std::size_t left, std::size_t right) const;
     void single_execution() const;
     void served(cluster::Node node) const;
