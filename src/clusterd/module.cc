@@ -68,7 +68,7 @@ Module::Module(io::Loop& loop, RecordStore& store, config::ModuleConfig config,
       machine_(settings(config_, cluster, self), std::move(record), boot, io::random_id()),
       monitor_(timing(config_.timing)),
       ping_targets_(loop, config_.name, config_.ping_targets, config_.timing.heartbeat,
-                    {[this] { step(cluster::TargetAnswered{}); }, [this] { show(); }}),
+                    {[this](Instant sent) { target_answered(sent); }, [this] { show(); }}),
       keeper_(config_.timing.demote_after),
       lease_(loop, outside_.lease, [this] { step(cluster::LeaseExpired{}); }),
       demotion_bound_(loop, outside_.lease->lease(), [this] { not_given_up(); }),
@@ -94,6 +94,10 @@ void Module::step(const cluster::Event& event) {
     std::vector<cluster::Effect> effects;
     machine_.step(io::boot_now(), event, effects);
     queue(std::move(effects));
+}
+
+void Module::target_answered(Instant sent) {
+    if (machine_.awaits_target()) step(cluster::TargetAnswered{sent});
 }
 
 void Module::command(const cluster::Event& event, Done done) {

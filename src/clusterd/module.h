@@ -94,6 +94,7 @@ class Module {
 
   private:
     void step(const cluster::Event& event);
+    void target_answered(Instant sent);
     void queue(std::vector<cluster::Effect> effects);
     void pump();
     void execute(const cluster::Effect& effect);

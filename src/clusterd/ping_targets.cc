@@ -36,19 +36,17 @@ PingTargets::PingTargets(io::Loop& loop, const std::string& module,
 }
 
 void PingTargets::heard() {
-    silent_at_.reset();
     if (pinger_) pinger_->every(kAtLeisure);
 }
 
 void PingTargets::silent() {
-    silent_at_ = io::boot_now();
     if (pinger_) pinger_->every(heartbeat_);
 }
 
 void PingTargets::note(std::size_t target, Instant sent) {
     auto& newest = answered_at_[target];
     if (!newest || sent > *newest) newest = sent;
-    if (silent_at_ && sent >= *silent_at_) callbacks_.answered();
+    callbacks_.answered(sent);
 }
 
 /// For people: what they see is made anew only when it changes.

@@ -11,12 +11,13 @@
 namespace ha::clusterd {
 
 /// A module's ping targets (2-safety, "Without a witness"): asked at leisure while the other node
-/// is heard, for `status`; with every heartbeat while it is silent, for the machine. Loop's thread.
+/// is heard, for `status` mostly; with every heartbeat while it is silent, for the machine. Loop's
+/// thread.
 class PingTargets {
   public:
     struct Callbacks {
-        /// One of them answered a probe that was sent after silent().
-        std::function<void()> answered;
+        /// One of them answered a probe that was sent then.
+        std::function<void(Instant sent)> answered;
         /// view() says something else.
         std::function<void()> changed;
     };
@@ -37,8 +38,7 @@ class PingTargets {
     Duration heartbeat_;
     Callbacks callbacks_;
     std::vector<std::optional<Instant>> answered_at_;  // of each: the newest probe that was
-    std::optional<Instant> silent_at_;
-    std::string trouble_;  // why nothing is asked
+    std::string trouble_;                              // why nothing is asked
     std::string shown_;
     io::Timer timer_;
     std::unique_ptr<io::Pinger> pinger_;

@@ -155,7 +155,7 @@ class Lister {
 
     [[nodiscard]] bool target_answers(Node node) const {
         const Side& side = state_.at(node);
-        const bool asks = side.machine->settings().ping_targets && side.hearing != Hearing::Hears &&
+        const bool asks = side.machine->settings().ping_targets && side.machine->awaits_target() &&
                           !side.answered;
         const bool other_one = state_.reached[index_of(other(node))];
         const bool may = state_.reached[index_of(node)] || bounds_.targets > (other_one ? 1U : 0U);

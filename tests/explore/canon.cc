@@ -190,6 +190,7 @@ class Canon {
     void detail(const OpenMirror& one) { add(one.module_id); }
     void detail(const Refuse&) {}
     void detail(const Tell&) {}
+    void detail(const TargetAnswered& one) { add(one.sent); }
     // Never wait as a fact of a worker: they come from elsewhere.
     void detail(const StartRequested&) {}
     void detail(const StopRequested&) {}

@@ -60,7 +60,7 @@ void Invariants::decided(Node node, const ChainEntry& entry) const {
     const Decision& decision = entry.decision;
     const bool goes_on = entry.confirmation == Confirmation::Alone && decision.primary == node &&
                          (decision.cause == Cause::Shrink || decision.cause == Cause::Takeover);
-    if (decider_ != Decider::Ping || !goes_on || side.hearing == Hearing::Hears) return;
+    if (decider_ != Decider::Ping || !goes_on) return;
     const bool given_up = side.heard && (side.heard->activity == Activity::Waiting ||
                                          side.heard->activity == Activity::Stopped);
     check(side.answered || given_up, "ping-target",

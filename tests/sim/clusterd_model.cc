@@ -354,15 +354,14 @@ bool ClusterdModel::peer_gave_up() const {
                             peer_report_->activity == Activity::Stopped);
 }
 
-/// What answers was asked in this very silence.
 void ClusterdModel::ping() {
     World& world = host_.world;
-    if (world.witnesses != Witnesses::PingTarget || !silent_since_) return;
+    if (world.witnesses != Witnesses::PingTarget || !machine_->awaits_target()) return;
     if (world.network.target_reached(host_.self) != world.now()) return;
     world.scheduler.after(world.network.latency(), host_.owner(),
-                          [this, process = process_, since = silent_since_] {
-                              const bool same = process == process_ && since == silent_since_;
-                              if (same) deliver(TargetAnswered{});
+                          [this, process = process_, sent = clock()] {
+                              const bool wanted = process == process_ && machine_->awaits_target();
+                              if (wanted) deliver(TargetAnswered{sent});
                           });
 }
 

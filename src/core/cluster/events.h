@@ -63,9 +63,11 @@ struct PeerReported {
 struct PeerSilent {};
 /// No evidence for take_after. Always after PeerSilent.
 struct PeerOverdue {};
-/// The peer is silent, and a ping target answered a probe that was sent after PeerSilent. May come
-/// any number of times.
-struct TargetAnswered {};
+/// A ping target answered a probe that was sent then. Wanted while Machine::awaits_target(); may
+/// come any number of times.
+struct TargetAnswered {
+    Instant sent{};
+};
 /// The peer's heartbeat shows a newer decision than ours that this node had no part in
 /// (overtaken()).
 struct PeerAhead {};

@@ -58,14 +58,16 @@ void Machine::step(Instant now, const Event& event, std::vector<Effect>& effects
     if (const auto* reported = std::get_if<PeerReported>(&event)) {
         contact_ = true;
         silent_ = overdue_ = target_answered_ = false;
+        doubted_since_.reset();
         peer_report_ = reported->report;
     } else if (std::holds_alternative<PeerSilent>(event)) {
         contact_ = target_answered_ = false;
         silent_ = true;
+        doubted_since_ = now_;
     } else if (std::holds_alternative<PeerOverdue>(event)) {
         overdue_ = true;
-    } else if (std::holds_alternative<TargetAnswered>(event)) {
-        target_answered_ = silent_;
+    } else if (const auto* target = std::get_if<TargetAnswered>(&event)) {
+        if (doubted_since_ && target->sent >= *doubted_since_) target_answered_ = true;
     } else if (std::holds_alternative<PeerAhead>(event)) {
         contact_ = false;  // what it said last holds no more
         peer_report_.reset();
@@ -574,8 +576,11 @@ bool Machine::bounded() const {
 /// Without a witness: that the other node is silent is no fault of this one's links, as far as the
 /// configuration wants to know.
 bool Machine::may_decide_alone() const {
-    const bool asks = settings_.ping_targets && settings_.policy == Policy::Available;
-    return !asks || !silent_ || target_answered_;
+    return !asks_targets() || !doubted_since_ || target_answered_;
+}
+
+bool Machine::asks_targets() const {
+    return settings_.ping_targets && settings_.policy == Policy::Available && !by_witness();
 }
 
 std::optional<Instant> Machine::next_deadline() const {

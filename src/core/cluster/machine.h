@@ -60,8 +60,8 @@ struct Settings {
     std::array<std::string, 2> names{"node1", "node2"};
     std::string module;
     Policy policy = Policy::Available;
-    /// Without a witness, under `available`: while the other node is silent, nobody goes on alone
-    /// or takes over before a ping target answered (TargetAnswered).
+    /// Without a witness, under `available`: while the other node is silent, or answers no
+    /// proposal, nobody goes on alone or takes over before a ping target answered (TargetAnswered).
     bool ping_targets = false;
     /// The witness that cluster.yaml names, by its store's id. In force it is what decides
     /// (machine_register.cc); the policy is for pairs without. How it comes into force:
@@ -132,6 +132,8 @@ class Machine {
     /// targets once one of them answered.
     [[nodiscard]] bool bounded() const;
     [[nodiscard]] bool in_contact() const { return contact_; }
+    /// What a ping target answers may decide something now.
+    [[nodiscard]] bool awaits_target() const { return doubted_since_.has_value(); }
     /// The other node knows a newer decision than this one (its number and id), it is not what this
     /// one proposed, and its last report does not show it yet: until it is learned nothing may be
     /// decided here because of silence.
@@ -397,6 +399,7 @@ class Machine {
     }
     [[nodiscard]] const Decision& head() const { return record_.chain.head().decision; }
     [[nodiscard]] bool in_sync_self() const;
+    [[nodiscard]] bool asks_targets() const;
     [[nodiscard]] bool may_decide_alone() const;
     [[nodiscard]] Activity activity() const;
     [[nodiscard]] bool peer_fits() const;
@@ -416,10 +419,12 @@ class Machine {
     bool boot_wait_over_ = false;
 
     // what is known of the other node
-    bool contact_ = false;          // its last report is its present view
-    bool silent_ = false;           // PeerSilent came; neither: this process has just begun
-    bool overdue_ = false;          // and PeerOverdue
-    bool target_answered_ = false;  // and TargetAnswered
+    bool contact_ = false;  // its last report is its present view
+    bool silent_ = false;   // PeerSilent came; neither: this process has just begun
+    bool overdue_ = false;  // and PeerOverdue
+    // It is silent, or answers no proposal, since then: that may be the fault of our links.
+    std::optional<Instant> doubted_since_;
+    bool target_answered_ = false;  // a probe of after that
     std::optional<Report> peer_report_;
 
     // this node's workers

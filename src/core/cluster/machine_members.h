@@ -16,7 +16,8 @@ struct MachineMembers {
         visitor.left_out(m.settings_, m.random_, m.now_, m.effects_, m.sent_, m.serial_);
         visitor.state(m.record_, m.boot_);
         visitor.state(m.phase_, m.reason_, m.blocked_, m.goal_, m.deadline_, m.boot_wait_over_);
-        visitor.state(m.contact_, m.silent_, m.overdue_, m.target_answered_, m.peer_report_);
+        visitor.state(m.contact_, m.silent_, m.overdue_, m.peer_report_);
+        visitor.state(m.doubted_since_, m.target_answered_);
         visitor.state(m.left_overs_, m.awaiting_workers_, m.marker_valid_, m.term_);
         visitor.tokens(m.flush_token_, m.resync_token_, m.attempt_, m.rebuilt_attempt_);
         visitor.state(m.units_gone_, m.addresses_gone_, m.held_failed_);

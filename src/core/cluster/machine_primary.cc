@@ -180,7 +180,7 @@ void Machine::serving_silent(const Event&) {
 
 /// A shrink waited for it; the same proposal, if there is one: the peer may have consented to it.
 void Machine::serving_answered(const Event&) {
-    if (by_witness() || !silent_) return;
+    if (by_witness() || !target_answered_) return;
     if (shrink_ == Shrink::Proposed) return settle_shrink(Confirmation::Alone);
     if (shrink_ == Shrink::Delayed) begin_shrink();
 }
@@ -301,7 +301,8 @@ void Machine::flushed(const Event& event) {
 void Machine::serving_deadline(const Event&) {
     const bool proposed = !by_witness() && shrink_ == Shrink::Proposed && may_decide_alone();
     if (proposed && now_ >= proposal_due_) {
-        return settle_shrink(Confirmation::Alone);
+        if (!asks_targets() || target_answered_) return settle_shrink(Confirmation::Alone);
+        doubted_since_ = now_;  // serving_answered() goes on, or the lease runs out
     }
     if (!deadline_ || now_ < *deadline_) return;
     goal_ = Goal::Stop;

@@ -112,5 +112,24 @@ TEST_F(PingTarget, WhatThePeerMayHaveConsentedToIsWhatIsDecided) {
     EXPECT_EQ(primary_.machine->record().chain.head().decision.id, proposed);
 }
 
+/// It is heard, and answers no proposal: the links may be about to fail, and it takes over then.
+TEST_F(PingTarget, AProposalThatIsNotAnsweredIsDecidedWhenATargetAnswered) {
+    flushed(step(primary_, PeerCopyFailed{"disk full"}));
+    const Id128 proposed = said_by(primary_)->proposal->id;
+    const Instant due = now_ + Settings{}.proposal_bound;
+    EXPECT_EQ(primary_.machine->next_deadline(), due);
+    now_ = due;
+    step(primary_, DeadlinePassed{});
+    EXPECT_EQ(in_sync(primary_), InSync::both());
+    EXPECT_FALSE(primary_.machine->next_deadline());
+    ASSERT_TRUE(primary_.machine->awaits_target());
+    EXPECT_TRUE(primary_.machine->bounded()) << "it lets go when the other one may serve";
+
+    step(primary_, TargetAnswered{due - 1ns});
+    EXPECT_EQ(in_sync(primary_), InSync::both()) << "of before";
+    step(primary_, TargetAnswered{due});
+    EXPECT_EQ(primary_.machine->record().chain.head().decision.id, proposed);
+}
+
 }  // namespace
 }  // namespace ha::cluster
