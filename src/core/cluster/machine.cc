@@ -359,6 +359,25 @@ bool Machine::peer_knows() const {
 // ---- learning from the peer, and consenting
 // -------------------------------------------------------
 
+/// Who stays a member has a part in the decision that it recorded before: it proposed it, or cedes
+/// by it, or asked a witness for it (and one that it agrees to is recorded at once). A node that had
+/// none has forgotten: its disk is an older one, restored from a backup or a snapshot.
+bool Machine::remembers(const Chain& newer) const {
+    const auto ours = newer.index_of(head().id);
+    if (!ours || *ours + 1 == newer.entries().size()) return false;
+    const auto first = newer.entries().begin() + static_cast<std::ptrdiff_t>(*ours + 1);
+    return had_part(first->decision.id) &&
+           std::all_of(first, newer.entries().end(), [this](const ChainEntry& entry) {
+               return entry.decision.in_sync.has(self());
+           });
+}
+
+bool Machine::had_part(const Id128& decision) const {
+    const auto is = [&](const auto& one) { return one && one->id == decision; };
+    return record_.proposed || is(proposal_) || is(record_.ceding) || is(ceded_to_us_) ||
+           (record_.exchange && record_.exchange->decision.id == decision);
+}
+
 /// Takes over what the peer's chain knows better. True if our chain's head changed.
 bool Machine::learn(const Report& report) {
     if (report.chain.empty()) return false;
@@ -376,7 +395,8 @@ bool Machine::learn(const Report& report) {
     bool same_module = record_.module_id.none() || record_.module_id == report.module_id;
     if (!same_module) return false;
     bool abandoned = how == Relation::Yield;
-    bool was_member = !record_.chain.empty() && in_sync_self() && !record_.outdated && !abandoned;
+    bool was_member = !record_.chain.empty() && in_sync_self() && !record_.outdated && !abandoned &&
+                      remembers(report.chain);
     record_.module_id = report.module_id;
     if (record_.chain.empty()) record_.witness = report.witness;
     record_.chain = merged(record_.chain, report.chain);

@@ -366,6 +366,8 @@ class Machine {
     void wait_for_witness();
 
     // shared by all
+    [[nodiscard]] bool remembers(const Chain& newer) const;
+    [[nodiscard]] bool had_part(const Id128& decision) const;
     bool learn(const Report& report);
     bool consent(const Report& report);
     [[nodiscard]] bool withdrawal_heard(const Report& report) const;

@@ -59,6 +59,7 @@ void Machine::settle_exchange() {
 void Machine::learn_shown() {
     if (stand() != RegisterStanding::Ahead || record_.chain.empty()) return;
     if (taken() && phase_ == Phase::Ceding) return;  // the peer says so itself, or falls silent
+    const bool had_none = !taken() && !had_part(shown_->decision.id);
     learn_given();
     const Decision& decision = shown_->decision;
     const bool child = decision.parent == head().id;
@@ -66,7 +67,7 @@ void Machine::learn_shown() {
         return;  // no decision of ours or the peer's
     if (!child && record_.outdated) return;
     if (child) record_.chain.append({decision, false, Confirmation::Register});
-    const bool without_us = !child || !decision.in_sync.has(self());
+    const bool without_us = !child || !decision.in_sync.has(self()) || had_none;
     if (without_us && !record_.outdated) tell_overtaken();
     if (without_us) {
         record_.outdated = true;

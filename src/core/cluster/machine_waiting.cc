@@ -250,7 +250,11 @@ void Machine::lead() {
         ask(*proposal_, head().id);
     }
     bool standing = proposal_ && proposal_->parent == head().id && proposal_->in_sync == members;
-    if (!standing) proposal_ = child(members, self(), Cause::Election);
+    if (!standing) {
+        proposal_ = child(members, self(), Cause::Election);
+        record_.proposed = true;
+        persist();
+    }
     wait_for("agreeing", "Agreeing with " + peer_name() + " that this node leads.");
 }
 
