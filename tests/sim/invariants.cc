@@ -150,8 +150,10 @@ void Invariants::only_member(const Decision& decision, std::size_t known) {
     Host& member = world_.host(decision.primary);
     // R7, loss accepted: what was promised short of an fsync and the other may still hold.
     if (!member.record.witness.none() && member.record.power_lost) {
-        contained(world_.ledger.durable(known), member.copy.disk, "loss-accepted",
-                  "the disk of the only member of " + describe(decision));
+        // Where an operator forced the other one meanwhile, under another witness: that, too.
+        if (!world_.forced)
+            contained(world_.ledger.durable(known), member.copy.disk, "loss-accepted",
+                      "the disk of the only member of " + describe(decision));
         world_.ledger.give_up(known, member.copy.disk);
     }
     contained(world_.ledger.promised(known), member.copy.disk, "flush-first",

@@ -10,7 +10,7 @@ namespace ha::sim {
 
 void MirrorModel::carry_out(const cluster::ServeMirror& order) {
     world().invariants.serve_begins(host_, order.epoch);
-    if (role_ != Role::Serving || term_ != order.term) {
+    if (role_ != Role::Serving || failing_ || term_ != order.term) {
         leave_role();
         role_ = Role::Serving;
         term_ = order.term;

@@ -360,8 +360,8 @@ bool Machine::peer_knows() const {
 // -------------------------------------------------------
 
 /// Who stays a member has a part in the decision that it recorded before: it proposed it, or cedes
-/// by it, or asked a witness for it (and one that it agrees to is recorded at once). A node that had
-/// none has forgotten: its disk is an older one, restored from a backup or a snapshot.
+/// by it, or asked a witness for it (and one that it agrees to is recorded at once). A node that
+/// had none has forgotten: its disk is an older one, restored from a backup or a snapshot.
 bool Machine::remembers(const Chain& newer) const {
     const auto ours = newer.index_of(head().id);
     if (!ours || *ours + 1 == newer.entries().size()) return false;
