@@ -226,14 +226,16 @@ void Machine::opened(const Event& event) {
                          ". Nothing is served from them and nothing "
                          "is copied over them.");
     }
-    if (!record_.stopped_together.none() && !(fact.compared && fact.untouched)) {
+    bool ours = !record_.outdated && in_sync_self() && !record_.ceding;
+    const bool follows = fact.following && ours && head().in_sync.has(peer());
+    const bool compared = follows || (fact.compared && fact.untouched);
+    if (!record_.stopped_together.none() && !compared) {
         record_.stopped_together = Id128{};
         persist();
         tell("touched",
              "The directories may have been changed since both nodes were stopped; the "
              "copies are compared.");
     }
-    bool ours = !record_.outdated && in_sync_self() && !record_.ceding;
     // What was held for an open exchange or proposal stays held: it is not adopted (R3). A join
     // holds nothing.
     bool settled =
@@ -242,14 +244,7 @@ void Machine::opened(const Event& event) {
         emit(ResumeMirror{});  // it may have been drained for a stop that nobody remembers
         return promote(head().in_sync.has(peer()), fact.term);
     }
-    if (fact.following && ours && head().in_sync.has(peer())) {
-        term_ = fact.term;
-        reason_ = {};
-        enter(Phase::Secondary);
-        if (contact_ && peer_report_) return secondary_report(PeerReported{*peer_report_});
-        if (overdue_) secondary_overdue(PeerOverdue{});
-        return;
-    }
+    if (follows) return adopt_follower(fact.term);
     // Whatever an earlier process of clusterd left running here: it is nobody's now.
     if (fact.serving) return demote();
     if (std::exchange(left_overs_, false)) {
@@ -257,6 +252,17 @@ void Machine::opened(const Event& event) {
         return wait_for("demoting", "Making sure that nothing of the application runs here.");
     }
     enter_waiting();
+}
+
+/// The flag of a common stop was asked for and given: this node was told to stop, too.
+void Machine::adopt_follower(Id128 term) {
+    term_ = term;
+    reason_ = {};
+    stops_together_ = record_.stopped_together == head().id;
+    enter(Phase::Secondary);
+    if (contact_ && peer_report_) return secondary_report(PeerReported{*peer_report_});
+    if (silent_) secondary_silent(PeerSilent{});
+    if (overdue_ && phase_ == Phase::Secondary) secondary_overdue(PeerOverdue{});
 }
 
 void Machine::opening_stop(const Event& event) {

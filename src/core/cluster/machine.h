@@ -183,6 +183,7 @@ class Machine {
     void open(const Event& event);
     void open_now();
     void opened(const Event& event);
+    void adopt_follower(Id128 term);
     [[nodiscard]] bool never_held_data() const;
     [[nodiscard]] bool birth_unused() const;
     void opening_stop(const Event& event);

@@ -90,6 +90,32 @@ TEST_F(Orders, APrimaryWhoseOwnDiskHangsWaitsForItIfNobodyCanGoOn) {
     EXPECT_TRUE(primary_.machine->record().chain.head().decision.in_sync == InSync::both());
 }
 
+/// Its ha-clusterd ended between the flag and the word of it; the mirror follows all the while.
+TEST_F(Orders, AReplacedClusterdRemembersThatBothNodesStop) {
+    step(primary_, StopRequested{true});
+    step(primary_, UnitsStopped{});
+    step(primary_, Drained{});
+    step(primary_, AddressesDropped{});
+    ASSERT_EQ(primary_.machine->phase(), Phase::Together);
+    const auto asked = step(secondary_, PeerReported{*said_by(primary_)});
+    step(secondary_, MadeDurable{find<MakeDurable>(asked)->token});
+    const Record kept = secondary_.machine->record();
+    ASSERT_EQ(kept.stopped_together, kept.chain.head().decision.id);
+
+    secondary_ = machine(Node::Second, kept, {});
+    MirrorOpened following;
+    following.marker_valid = following.following = true;
+    following.term = kTerm;
+    step(secondary_, following);
+    EXPECT_EQ(secondary_.machine->record().stopped_together, kept.stopped_together);
+    step(primary_, PeerReported{*said_by(secondary_)});
+    step(primary_, MirrorClosed{});
+    ASSERT_EQ(primary_.machine->phase(), Phase::Stopped);
+    step(secondary_, PeerReported{*said_by(primary_)});
+    EXPECT_EQ(secondary_.machine->phase(), Phase::Closing);
+    EXPECT_FALSE(secondary_.machine->record().wanted);
+}
+
 TEST_F(Orders, ARestartIsTheApplicationsAlone) {
     auto effects = step(primary_, UnitFailed{"db.service", "signal"});
     step(primary_, UnitsStarted{});
