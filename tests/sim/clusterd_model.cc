@@ -49,8 +49,12 @@ Instant ClusterdModel::clock() const {
 
 void ClusterdModel::start() {
     if (alive() || !host_.powered()) return;
+    if (host_.record_file.damaged) {
+        return host_.world.say(host_, [] { return "## its record is damaged: it does not start"; });
+    }
     ++process_;
-    Record record = host_.record;
+    if (host_.world.mutant != Mutant::NoSettle) host_.settle_record();
+    Record record = host_.record_file.renamed.value_or(host_.record);
     if (host_.world.mutant == Mutant::TakeoverOutdated) record = forgetful(record);
     const bool forgets = host_.world.mutant == Mutant::ForgetExchange && !record.chain.empty();
     if (forgets) record.exchange.reset();
@@ -115,9 +119,9 @@ void ClusterdModel::crash() {
     lifecycle_.reset();
     last_report_.reset();
     armed_.reset();
-    if (persisting_ && host_.world.random.chance(500)) {
-        host_.world.invariants.recorded(host_, *persisting_);
-        host_.record = *persisting_;
+    const bool half_written = persisting_ && host_.record_file.renamed != persisting_;
+    if (half_written && host_.world.mutant == Mutant::RecordInPlace) {
+        host_.record_file.damaged = true;
     }
     persisting_.reset();
     if (Stream* stream = host_.world.network.usable(Link::Control, host_.self)) {
@@ -194,15 +198,43 @@ void ClusterdModel::execute_persist(const Record& record) {
     bool slow = world.random.chance(world.weather.slow_disk);
     Duration takes = slow ? world.random.between(10ms, 2500ms) : world.random.between(200us, 8ms);
     persisting_ = record;
+    ++writes_;
     world.invariants.decides(host_, record);
-    world.scheduler.after(takes, host_.owner(), [this, process = process_] {
-        if (process != process_) return;
-        host_.world.invariants.recorded(host_, *persisting_);
-        host_.record = *persisting_;
-        persisting_.reset();
-        run();
-        update_lease();
-        host_.world.stepped(host_);
+    interrupt(false);
+    world.scheduler.after(takes, host_.owner(), [this, takes, process = process_] {
+        if (process == process_) write_record(false, takes / 4);
+    });
+}
+
+void ClusterdModel::write_record(bool renamed, Duration rest) {
+    if (!renamed) {
+        host_.record_file.renamed = persisting_;
+        interrupt(true);
+        return host_.world.scheduler.after(rest, host_.owner(), [this, process = process_] {
+            if (process == process_) write_record(true, {});
+        });
+    }
+    host_.settle_record();
+    persisting_.reset();
+    run();
+    update_lease();
+    host_.world.stepped(host_);
+}
+
+void ClusterdModel::interrupt_write(bool renamed, std::function<void()> how) {
+    interruptions_[renamed ? 1 : 0] = std::move(how);
+}
+
+/// Soon, in this very write.
+void ClusterdModel::interrupt(bool renamed) {
+    auto how = std::exchange(interruptions_[renamed ? 1 : 0], nullptr);
+    if (!how) return;
+    auto still = [this, write = writes_, process = process_, renamed] {
+        const bool is = host_.record_file.renamed == persisting_;
+        return process == process_ && write == writes_ && persisting_ && is == renamed;
+    };
+    host_.world.scheduler.after(1us, host_.owner(), [how = std::move(how), still] {
+        if (still()) how();
     });
 }
 

@@ -2,6 +2,7 @@
 
 #include <array>
 #include <deque>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <set>
@@ -26,6 +27,9 @@ class ClusterdModel {
 
     void start();
     void crash();
+    /// Once, in the middle of its next record's way to the disk: the content is half written beside
+    /// the old one; or it is renamed over that, and the directory is not synced.
+    void interrupt_write(bool renamed, std::function<void()> how);
     [[nodiscard]] bool alive() const { return machine_ != nullptr; }
     [[nodiscard]] const cluster::Machine* machine() const { return machine_.get(); }
 
@@ -71,6 +75,8 @@ class ClusterdModel {
     void run();
     void execute(const cluster::Effect& effect);
     void execute_persist(const cluster::Record& record);
+    void write_record(bool renamed, Duration rest);
+    void interrupt(bool renamed);
     void order_mirror(const cluster::Effect& effect);
     void give_mirror(const cluster::Effect& effect);
     bool mutated(const cluster::Effect& effect);
@@ -89,6 +95,8 @@ class ClusterdModel {
     std::vector<cluster::Effect> effects_;
     std::deque<cluster::Effect> queue_;
     std::optional<cluster::Record> persisting_;
+    std::uint64_t writes_ = 0;
+    std::array<std::function<void()>, 2> interruptions_;  // by `renamed`
     std::optional<Instant> armed_;
 
     std::optional<cluster::Report> last_report_;

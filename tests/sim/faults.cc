@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "fault_kinds.h"
 #include "world.h"
 
 namespace ha::sim {
@@ -14,35 +15,9 @@ Node any_node(World& world) {
     return world.random.chance(500) ? Node::First : Node::Second;
 }
 
-/// Short ones often, long ones sometimes: the interesting times are those of the protocol.
-Duration outage(World& world) {
-    switch (world.random.below(4)) {
-        case 0:
-            return world.random.between(5ms, 500ms);
-        case 1:
-            return world.random.between(500ms, 2s);
-        case 2:
-            return world.random.between(2s, 4s);
-        default:
-            return world.random.between(4s, 12s);
-    }
-}
-
-void later(World& world, Duration delay, std::function<void()> task) {
-    world.scheduler.after(delay, Owner::World, std::move(task));
-}
-
 void crash_clusterd(World& world) {
-    Host& host = world.host(any_node(world));
-    if (!host.clusterd.alive()) return;
-    ++world.totals.crashes;
-    world.say(host, [] { return "## clusterd ends"; });
-    host.clusterd.crash();
-    later(world, outage(world) / 3, [&host] {
-        if (!host.powered()) return;
-        host.clusterd.start();
-        host.clusterd.mirror_connected();
-    });
+    Host& host = any_host(world);
+    if (host.clusterd.alive()) end_clusterd(world, host);
 }
 
 void crash_mirror(World& world) {
@@ -57,14 +32,6 @@ void crash_mirror(World& world) {
         host.mirror.start();
         host.clusterd.mirror_connected();
     });
-}
-
-void lose_power(World& world, Host& host) {
-    if (!host.powered()) return;
-    ++world.totals.power_losses;
-    world.say(host, [] { return "## power lost"; });
-    host.power_off();
-    later(world, outage(world) * 2, [&host] { host.power_on(); });
 }
 
 void lose_power_somewhere(World& world) {
@@ -234,9 +201,8 @@ void start_what_is_stopped(World& world) {
 }
 
 void something(World& world) {
-    using Fault = void (*)(World&);
     static constexpr Fault kFaults[] = {crash_clusterd,
-                                        crash_clusterd,
+                                        interrupt_record,
                                         crash_mirror,
                                         crash_mirror,
                                         lose_power_somewhere,
@@ -249,6 +215,8 @@ void something(World& world) {
                                         pause,
                                         break_unit,
                                         break_copy,
+                                        interrupt_record,
+                                        damage_record,
                                         command,
                                         command,
                                         command,
@@ -266,6 +234,46 @@ void something(World& world) {
 
 }  // namespace
 
+Host& any_host(World& world) {
+    return world.host(any_node(world));
+}
+
+Duration outage(World& world) {
+    switch (world.random.below(4)) {
+        case 0:
+            return world.random.between(5ms, 500ms);
+        case 1:
+            return world.random.between(500ms, 2s);
+        case 2:
+            return world.random.between(2s, 4s);
+        default:
+            return world.random.between(4s, 12s);
+    }
+}
+
+void later(World& world, Duration delay, std::function<void()> task) {
+    world.scheduler.after(delay, Owner::World, std::move(task));
+}
+
+void end_clusterd(World& world, Host& host) {
+    ++world.totals.crashes;
+    world.say(host, [] { return "## clusterd ends"; });
+    host.clusterd.crash();
+    later(world, outage(world) / 3, [&host] {
+        if (!host.powered()) return;
+        host.clusterd.start();
+        host.clusterd.mirror_connected();
+    });
+}
+
+void lose_power(World& world, Host& host) {
+    if (!host.powered()) return;
+    ++world.totals.power_losses;
+    world.say(host, [] { return "## power lost"; });
+    host.power_off();
+    later(world, outage(world) * 2, [&host] { host.power_on(); });
+}
+
 void begin_faults(World& world) {
     if (world.faults_over) return;
     something(world);
@@ -281,6 +289,7 @@ void heal(World& world) {
     for (Node node : {Node::First, Node::Second}) {
         if (world.scheduler.paused(owner_of(node))) world.scheduler.resume(owner_of(node));
     }
+    heal_disks(world);
     world.witness.configure(world.host(Node::Second), world.witness.configured(Node::First));
 }
 

@@ -107,11 +107,31 @@ void Host::power_off() {
     workers.power_off();
     powered_ = false;
     last_power_loss_ = world.now();
+    tear();
+    world.ledger.power_lost(self);
+    world.copies_changed = true;
+}
+
+/// What nobody had synced is there or not, in any part.
+void Host::tear() {
+    if (world.random.chance(500)) settle_record();
+    record_file.renamed.reset();
     copy.kernel.blend(copy.disk, [this] { return world.random.chance(500); });
     copy.disk = copy.kernel;
     copy.disk_version = ++copy.version;
-    world.ledger.power_lost(self);
-    world.copies_changed = true;
+    if (copy.sealed_before && world.random.chance(500)) copy.sealed = *copy.sealed_before;
+    copy.sealed_before.reset();
+    if (!copy.stamped && world.random.chance(500)) copy.marker = {};
+    const std::uint64_t torn = copy.kernel.torn();
+    world.totals.torn_writes += torn;
+    world.say(*this, [torn] { return "  torn writes: " + std::to_string(torn); });
+}
+
+void Host::settle_record() {
+    if (!record_file.renamed) return;
+    world.invariants.recorded(*this, *record_file.renamed);
+    record = *record_file.renamed;
+    record_file.renamed.reset();
 }
 
 }  // namespace ha::sim

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 
 #include "base/lease.h"
 #include "clusterd_model.h"
@@ -11,6 +12,15 @@
 namespace ha::sim {
 
 class World;
+
+/// ha-clusterd's record of the module, as io/durable_file keeps it: written beside, synced, renamed
+/// into place, the directory synced.
+struct RecordFile {
+    /// A reader sees it, and nobody knows whether a power loss leaves it or the one before.
+    std::optional<cluster::Record> renamed;
+    /// Its checksum does not match: ha-clusterd does not start on it.
+    bool damaged = false;
+};
 
 /// One server: power, a clock that drifts, what its disk keeps, and its processes.
 class Host {
@@ -42,8 +52,11 @@ class Host {
     Id128 boot;
 
     // the disk
-    cluster::Record record;
+    cluster::Record record;  // durable
+    RecordFile record_file;
     Copy copy;
+    /// What a reader saw is durable from now on.
+    void settle_record();
 
     /// Shared by all processes of this boot.
     Lease lease;
@@ -53,6 +66,7 @@ class Host {
     WorkersModel workers;
 
   private:
+    void tear();
     void background_sync();
     void look_at_lease();
 

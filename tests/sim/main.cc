@@ -77,6 +77,8 @@ void print(const Totals& t) {
     line("simulated seconds", t.simulated_seconds);
     line("crashes", t.crashes);
     line("power losses", t.power_losses);
+    line("torn writes", t.torn_writes);
+    line("torn records", t.torn_records);
     line("cuts", t.cuts);
     line("pauses", t.pauses);
     line("commands", t.commands);

@@ -64,12 +64,16 @@ void MirrorModel::greet() {
 }
 
 void MirrorModel::carry_out(const cluster::OpenMirror&) {
-    if (role_ == Role::Closed) role_ = Role::Hold;
+    if (role_ == Role::Closed) {
+        role_ = Role::Hold;
+        compared_ = true;  // nobody edits a stopped tree here
+    }
     later(world().random.between(1ms, 60ms), [this] {
         if (role_ == Role::Closed) return;
         cluster::MirrorOpened opened;
-        opened.compared = true;  // nobody edits a stopped tree here
-        opened.marker_absent = opened.never_stamped = copy().marker.none();
+        opened.compared = compared_;
+        opened.marker_absent = copy().marker.none();
+        opened.never_stamped = !copy().stamped;
         opened.marker_valid = !copy().marker.none() && copy().marker == module_id_;
         opened.serving = serves();
         opened.following = role_ == Role::Following && !resync_target_;
@@ -87,20 +91,33 @@ void MirrorModel::carry_out(const cluster::FollowMirror& order) {
         close_stream();
     }
     role_ = Role::Following;
+    compared_ = false;
     term_ = order.term;
     epoch_ = order.epoch;
     if (order.resync) copy_failed_ = false;
     if (order.resync && copy().sealed >= epoch_) copy().sealed = Epoch{epoch_.value - 1};
     resync_target_ = order.resync;
-    if (order.resync) copy().marker = module_id_;
+    if (order.resync) mark_tree();
+}
+
+/// As replicatord/marker does: the store knows the stamp before the tree has it.
+void MirrorModel::mark_tree() {
+    copy().marker = module_id_;
+    later(world().random.between(200us, 20ms), [this] { copy().stamped = true; });
 }
 
 void MirrorModel::carry_out(const cluster::SealMirror& order) {
     bool refuses = world().mutant != Mutant::NoSeal && world().mutant != Mutant::AcceptOldDecisions;
     if (refuses && role_ == Role::Following) close_stream();
     Epoch epoch = order.epoch;
-    if (world().mutant != Mutant::NoSeal && copy().sealed < epoch) copy().sealed = epoch;
-    later(world().random.between(200us, 10ms), [this, epoch] { fact(cluster::Sealed{epoch}); });
+    if (world().mutant != Mutant::NoSeal && copy().sealed < epoch) {
+        copy().sealed_before = copy().sealed_before.value_or(copy().sealed);
+        copy().sealed = epoch;
+    }
+    later(world().random.between(200us, 10ms), [this, epoch] {
+        copy().sealed_before.reset();
+        fact(cluster::Sealed{epoch});
+    });
 }
 
 void MirrorModel::carry_out(const cluster::MakeDurable& order) {

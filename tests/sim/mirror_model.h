@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "core/cluster/events.h"
@@ -19,10 +20,12 @@ class World;
 struct Copy {
     WriteSet kernel;  // what a reader sees
     WriteSet disk;    // what a power loss leaves for certain; of the rest it leaves any part
-    std::uint64_t version = 0;       // of `kernel`: grows with each change
-    std::uint64_t disk_version = 0;  // of `kernel` when `disk` was made from it
-    Epoch sealed;                    // durable
-    Id128 marker;                    // durable: whose tree this is
+    std::uint64_t version = 0;           // of `kernel`: grows with each change
+    std::uint64_t disk_version = 0;      // of `kernel` when `disk` was made from it
+    Epoch sealed;                        // refused, up to here
+    std::optional<Epoch> sealed_before;  // a power loss may bring it back: that is being written
+    Id128 marker;                        // whose tree this is
+    bool stamped = false;                // and that is durable
 };
 
 /// ha-replicatord of one node, by the contract of api/worker.h and replicatord/journal.h. The tree
@@ -116,6 +119,7 @@ class MirrorModel {
 
     // secondary
     void heard(std::uint64_t probe, std::uint64_t echo);
+    void mark_tree();
     void receive(const Frame& frame);
     void apply(const Frame& frame);
 
@@ -133,6 +137,7 @@ class MirrorModel {
     Host& host_;
     bool alive_ = false;
     std::uint64_t process_ = 0;
+    bool compared_ = false;  // with what a common stop noted: until there is a role
     Role role_ = Role::Closed;
     Id128 module_id_;
     Id128 term_;

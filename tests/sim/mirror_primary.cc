@@ -13,6 +13,7 @@ void MirrorModel::carry_out(const cluster::ServeMirror& order) {
     if (role_ != Role::Serving || failing_ || term_ != order.term) {
         leave_role();
         role_ = Role::Serving;
+        compared_ = false;
         term_ = order.term;
         base_ = copy().kernel;
         operations_.clear();
@@ -30,7 +31,7 @@ void MirrorModel::carry_out(const cluster::ServeMirror& order) {
     later(world().random.between(200us, 20ms), [this, order] {
         if (role_ != Role::Serving || term_ != order.term) return;
         copy().marker = module_id_;
-        stamped_ = true;
+        copy().stamped = stamped_ = true;
         fact(cluster::MirrorServing{order.term, order.decision});
     });
     settle();
@@ -213,7 +214,7 @@ bool MirrorModel::willing_with(const MirrorModel& follower) const {
     bool current = epoch_ >= follower.epoch_ && epoch_ > follower.host_.copy.sealed;
     if (host_.world.mutant == Mutant::AcceptOldDecisions) current = true;
     bool fits = follower.resync_target_ ? rebuild_ && !join_ready_ : peer_member_;
-    return roles && current && fits && !follower.copy_failed_;
+    return roles && current && fits && !follower.copy_failed_ && follower.host_.copy.stamped;
 }
 
 /// Both ends, at once: the follower's hello and what the primary makes of it.

@@ -20,6 +20,8 @@ enum class Mutant {
     SwapWithoutDrain,    // Drained is answered, nothing was drained
     UsedTooLate,         // the first acknowledgement does not wait for its mark
     AcceptOldDecisions,  // frames of any decision are accepted
+    RecordInPlace,       // the record is written over the old one
+    NoSettle,            // a record that is read is taken for durable
     // with a witness
     AssumeWon,       // what was asked of the witness is taken for decided
     ForgetExchange,  // a restart forgets what was asked and not answered
@@ -29,7 +31,7 @@ enum class Mutant {
     PingNoTarget  // nobody asks the ping target
 };
 
-inline constexpr std::array<std::pair<std::string_view, Mutant>, 14> kMutants{{
+inline constexpr std::array<std::pair<std::string_view, Mutant>, 16> kMutants{{
     {"local-acknowledge", Mutant::LocalAcknowledge},
     {"takeover-outdated", Mutant::TakeoverOutdated},
     {"tell-early", Mutant::TellEarly},
@@ -39,6 +41,8 @@ inline constexpr std::array<std::pair<std::string_view, Mutant>, 14> kMutants{{
     {"swap-without-drain", Mutant::SwapWithoutDrain},
     {"used-too-late", Mutant::UsedTooLate},
     {"accept-old-decisions", Mutant::AcceptOldDecisions},
+    {"record-in-place", Mutant::RecordInPlace},
+    {"no-settle", Mutant::NoSettle},
     {"assume-won", Mutant::AssumeWon},
     {"forget-exchange", Mutant::ForgetExchange},
     {"witness-forgets", Mutant::WitnessForgets},

@@ -43,6 +43,8 @@ void Totals::add(const Totals& other) {
     elections += other.elections;
     divergences += other.divergences;
     expired_leases += other.expired_leases;
+    torn_writes += other.torn_writes;
+    torn_records += other.torn_records;
     witness_losses += other.witness_losses;
     witness_changes += other.witness_changes;
     acknowledged += other.acknowledged;

@@ -1,0 +1,34 @@
+#pragma once
+
+#include <functional>
+
+#include "scheduler.h"
+
+// The faults by what they hit; faults.cc chooses among them.
+
+namespace ha::sim {
+
+class Host;
+class World;
+using Fault = void (*)(World&);
+
+Host& any_host(World& world);
+/// Short ones often, long ones sometimes: the interesting times are those of the protocol.
+Duration outage(World& world);
+void later(World& world, Duration delay, std::function<void()> task);
+
+/// Each comes back after an outage.
+void end_clusterd(World& world, Host& host);
+void lose_power(World& world, Host& host);
+
+// ---- disks (faults_disk.cc)
+
+/// ha-clusterd or the power ends while a record is on its way to the disk.
+void interrupt_record(World& world);
+/// What the disk gives back of the record is not what was written; until somebody mends it.
+void damage_record(World& world);
+
+/// Ends every one of them that has an end of its own.
+void heal_disks(World& world);
+
+}  // namespace ha::sim
