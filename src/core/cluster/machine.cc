@@ -227,7 +227,8 @@ void Machine::opened(const Event& event) {
                          "is copied over them.");
     }
     bool ours = !record_.outdated && in_sync_self() && !record_.ceding;
-    const bool follows = fact.following && ours && head().in_sync.has(peer());
+    const bool follows = fact.following && ours && head().in_sync.has(peer()) &&
+                         head().primary == peer();  // else it was given the module meanwhile
     const bool compared = follows || (fact.compared && fact.untouched);
     if (!record_.stopped_together.none() && !compared) {
         record_.stopped_together = Id128{};

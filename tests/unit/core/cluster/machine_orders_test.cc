@@ -116,6 +116,24 @@ TEST_F(Orders, AReplacedClusterdRemembersThatBothNodesStop) {
     EXPECT_FALSE(secondary_.machine->record().wanted);
 }
 
+/// Its ha-clusterd ended between the decision and the order to serve; the mirror follows still.
+TEST_F(Orders, AReplacedClusterdDoesNotFollowByADecisionThatItLeadsBy) {
+    Record given = secondary_.machine->record();
+    ChainEntry swapped = entry(3, InSync::both(), false);
+    swapped.decision.primary = Node::Second;
+    given.chain.append(swapped);
+    secondary_ = machine(Node::Second, given, {});
+    MirrorOpened following;
+    following.marker_valid = following.following = true;
+    following.term = kTerm;
+    step(secondary_, following);
+    EXPECT_EQ(secondary_.machine->phase(), Phase::Demoting) << "what was left here goes first";
+    step(secondary_, UnitsGone{});
+    step(secondary_, AddressesDropped{});
+    step(secondary_, HeldFailed{});
+    EXPECT_EQ(secondary_.machine->phase(), Phase::Waiting);
+}
+
 TEST_F(Orders, ARestartIsTheApplicationsAlone) {
     auto effects = step(primary_, UnitFailed{"db.service", "signal"});
     step(primary_, UnitsStarted{});
