@@ -615,7 +615,7 @@ std::optional<Instant> Machine::next_deadline() const {
     const auto also = [&next](const Instant& due) { next = next ? std::min(*next, due) : due; };
     if (prefer_due_) also(*prefer_due_);
     const bool proposed = !by_witness() && shrink_ == Shrink::Proposed && may_decide_alone();
-    if (proposed && phase_ != Phase::Ceding) also(proposal_due_);
+    if (proposed && proposal_due_ && phase_ != Phase::Ceding) also(*proposal_due_);
     return next;
 }
 

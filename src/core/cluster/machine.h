@@ -467,7 +467,8 @@ class Machine {
     // while deciding
     std::optional<Decision> proposal_;
     Id128 withdrawn_;         // Report::withdrawn
-    Instant proposal_due_{};  // of a shrink that is proposed
+    /// Of a shrink that is proposed; none: that is not said yet.
+    std::optional<Instant> proposal_due_;
     std::optional<Decision> ceded_to_us_;
     std::optional<Knowledge> forcing_;  // Sealing: by the word of an operator who was shown this
     std::optional<Instant> rebuild_after_;  // our copy failed: no new attempt before this

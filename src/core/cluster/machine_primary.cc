@@ -265,7 +265,11 @@ void Machine::begin_shrink() {
 }
 
 void Machine::flushed(const Event& event) {
-    if (std::get<MadeDurable>(event).token != flush_token_ || shrink_ != Shrink::Flushing) return;
+    if (std::get<MadeDurable>(event).token != flush_token_) return;
+    if (shrink_ == Shrink::Proposed && !proposal_due_) {
+        proposal_due_ = now_ + settings_.proposal_bound;  // it is recorded, and said, only now
+    }
+    if (shrink_ != Shrink::Flushing) return;
     if (!silent_ && !evict_) {
         shrink_ = Shrink::None;  // it was only a moment of silence: nothing was decided
         emit(ResumeMirror{});
@@ -287,20 +291,21 @@ void Machine::flushed(const Event& event) {
         return;
     }
     proposal_ = child(InSync::only(self()), self(), Cause::Shrink);
-    proposal_due_ = now_ + settings_.proposal_bound;
+    proposal_due_.reset();
     shrink_ = Shrink::Proposed;
     if (by_register) return ask(*proposal_, head().id);
     // Never a ceding by silence: the peer may have taken it (R8).
     if (silent_ && phase_ != Phase::Ceding) return settle_shrink(Confirmation::Alone);
     record_.proposed = true;
     persist();
+    flush(true);  // its answer comes after the record is durable
 }
 
 /// A peer that is heard and answers no proposal cannot answer for this module (its disk, a control
 /// connection that does not pass): as a silent one.
 void Machine::serving_deadline(const Event&) {
     const bool proposed = !by_witness() && shrink_ == Shrink::Proposed && may_decide_alone();
-    if (proposed && now_ >= proposal_due_) {
+    if (proposed && proposal_due_ && now_ >= *proposal_due_) {
         if (!asks_targets() || target_answered_) return settle_shrink(Confirmation::Alone);
         doubted_since_ = now_;  // serving_answered() goes on, or the lease runs out
     }

@@ -134,6 +134,25 @@ TEST_F(Orders, AReplacedClusterdDoesNotFollowByADecisionThatItLeadsBy) {
     EXPECT_EQ(secondary_.machine->phase(), Phase::Waiting);
 }
 
+/// The bound of a proposal is for the other node's answer, not for a slow disk here.
+TEST_F(Orders, AProposalIsNotUnansweredBeforeItIsSaid) {
+    const auto flushing = step(primary_, PeerCopyFailed{"no space left"});
+    const auto proposing = step(primary_, MadeDurable{find<MakeDurable>(flushing)->token});
+    ASSERT_NE(find<Persist>(proposing), nullptr);
+    ASSERT_TRUE(said_by(primary_)->proposal.has_value());
+    EXPECT_EQ(primary_.machine->next_deadline(), std::nullopt);
+    now_ += 10s;
+    step(primary_, DeadlinePassed{});
+    EXPECT_EQ(primary_.machine->record().chain.head().decision.number, Epoch{2});
+    const auto* barrier = find<MakeDurable>(proposing);
+    ASSERT_NE(barrier, nullptr);
+    step(primary_, MadeDurable{barrier->token});
+    EXPECT_EQ(primary_.machine->next_deadline(), now_ + 2200ms);
+    now_ += 2200ms;
+    step(primary_, DeadlinePassed{});
+    EXPECT_EQ(primary_.machine->record().chain.head().decision.in_sync, InSync::only(Node::First));
+}
+
 TEST_F(Orders, ARestartIsTheApplicationsAlone) {
     auto effects = step(primary_, UnitFailed{"db.service", "signal"});
     step(primary_, UnitsStarted{});

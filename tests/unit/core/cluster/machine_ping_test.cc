@@ -114,7 +114,8 @@ TEST_F(PingTarget, WhatThePeerMayHaveConsentedToIsWhatIsDecided) {
 
 /// It is heard, and answers no proposal: the links may be about to fail, and it takes over then.
 TEST_F(PingTarget, AProposalThatIsNotAnsweredIsDecidedWhenATargetAnswered) {
-    flushed(step(primary_, PeerCopyFailed{"disk full"}));
+    const auto begun = step(primary_, PeerCopyFailed{"disk full"});
+    flushed(step(primary_, MadeDurable{find<MakeDurable>(begun)->token}));  // and said, by then
     const Id128 proposed = said_by(primary_)->proposal->id;
     const Instant due = now_ + Settings{}.proposal_bound;
     EXPECT_EQ(primary_.machine->next_deadline(), due);
