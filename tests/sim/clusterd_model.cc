@@ -12,6 +12,8 @@ using namespace cluster;
 
 namespace {
 
+constexpr Duration kTimersAreLate = 5ms;
+
 bool for_mirror(const Effect& effect) {
     return std::holds_alternative<OpenMirror>(effect) ||
            std::holds_alternative<ServeMirror>(effect) ||
@@ -66,7 +68,9 @@ void ClusterdModel::start() {
     monitor_.emplace(Timing{});
     probes_.emplace(host_.world.random.id().low);
     probe_heard_ = 0;
-    keeper_.emplace(Timing{}.demote_after);
+    const bool drift_ignored = host_.world.mutant == Mutant::IgnoreDrift;
+    keeper_.emplace(drift_ignored ? Timing{}.take_after - Timing{}.kill_bound - kTimersAreLate
+                                  : Timing{}.demote_after);
     monitor_->evidence(clock());  // a peer that is not there is missed from now on
     peer_report_.reset();
     peer_ahead_ = false;
@@ -193,51 +197,6 @@ bool ClusterdModel::mutated(const Effect& effect) {
     return true;
 }
 
-void ClusterdModel::execute_persist(const Record& record) {
-    World& world = host_.world;
-    bool slow = world.random.chance(world.weather.slow_disk);
-    Duration takes = slow ? world.random.between(10ms, 2500ms) : world.random.between(200us, 8ms);
-    persisting_ = record;
-    ++writes_;
-    world.invariants.decides(host_, record);
-    interrupt(false);
-    world.scheduler.after(takes, host_.owner(), [this, takes, process = process_] {
-        if (process == process_) write_record(false, takes / 4);
-    });
-}
-
-void ClusterdModel::write_record(bool renamed, Duration rest) {
-    if (!renamed) {
-        host_.record_file.renamed = persisting_;
-        interrupt(true);
-        return host_.world.scheduler.after(rest, host_.owner(), [this, process = process_] {
-            if (process == process_) write_record(true, {});
-        });
-    }
-    host_.settle_record();
-    persisting_.reset();
-    run();
-    update_lease();
-    host_.world.stepped(host_);
-}
-
-void ClusterdModel::interrupt_write(bool renamed, std::function<void()> how) {
-    interruptions_[renamed ? 1 : 0] = std::move(how);
-}
-
-/// Soon, in this very write.
-void ClusterdModel::interrupt(bool renamed) {
-    auto how = std::exchange(interruptions_[renamed ? 1 : 0], nullptr);
-    if (!how) return;
-    auto still = [this, write = writes_, process = process_, renamed] {
-        const bool is = host_.record_file.renamed == persisting_;
-        return process == process_ && write == writes_ && persisting_ && is == renamed;
-    };
-    host_.world.scheduler.after(1us, host_.owner(), [how = std::move(how), still] {
-        if (still()) how();
-    });
-}
-
 void ClusterdModel::order_mirror(const Effect& effect) {
     bool open = std::holds_alternative<OpenMirror>(effect);
     if (open || std::holds_alternative<CloseMirror>(effect)) lifecycle_ = effect;
@@ -341,6 +300,7 @@ void ClusterdModel::told(Monitor::Change change) {
             deliver(PeerSilent{});
             break;
         case Monitor::Change::Overdue:
+            host_.world.invariants.overdue(host_);
             deliver(PeerOverdue{});
             break;
     }

@@ -77,6 +77,7 @@ class ClusterdModel {
     void execute_persist(const cluster::Record& record);
     void write_record(bool renamed, Duration rest);
     void interrupt(bool renamed);
+    void abort_full();
     void order_mirror(const cluster::Effect& effect);
     void give_mirror(const cluster::Effect& effect);
     bool mutated(const cluster::Effect& effect);

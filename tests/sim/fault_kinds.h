@@ -28,7 +28,22 @@ void interrupt_record(World& world);
 /// What the disk gives back of the record is not what was written; until somebody mends it.
 void damage_record(World& world);
 
+/// No room where the data is, or where the daemons keep their state; on one node or on both.
+void fill_disk(World& world);
+
 /// Ends every one of them that has an end of its own.
 void heal_disks(World& world);
+
+// ---- the application and who holds it (faults_units.cc)
+
+void break_unit(World& world);
+/// Its processes are left by SIGKILL for a while.
+void stick_unit(World& world);
+/// The same of the node that serves, while the other one does not hear it.
+void stick_unheard(World& world);
+/// ha-watchdog or ha-vipd stands still; systemd replaces it in the end.
+void hang_worker(World& world);
+
+void heal_units(World& world);
 
 }  // namespace ha::sim

@@ -138,9 +138,6 @@ void change_witness(World& world) {
     }
 }
 
-void break_unit(World& world) {
-    world.host(any_node(world)).workers.fail_unit();
-}
 void break_copy(World& world) {
     world.host(any_node(world)).mirror.fail_copy();
 }
@@ -214,9 +211,13 @@ void something(World& world) {
                                         cut,
                                         pause,
                                         break_unit,
+                                        stick_unit,
+                                        stick_unheard,
+                                        hang_worker,
                                         break_copy,
                                         interrupt_record,
                                         damage_record,
+                                        fill_disk,
                                         command,
                                         command,
                                         command,
@@ -290,6 +291,7 @@ void heal(World& world) {
         if (world.scheduler.paused(owner_of(node))) world.scheduler.resume(owner_of(node));
     }
     heal_disks(world);
+    heal_units(world);
     world.witness.configure(world.host(Node::Second), world.witness.configured(Node::First));
 }
 

@@ -1,5 +1,8 @@
 // What disks do to what is written on them.
 
+#include <string>
+#include <utility>
+
 #include "fault_kinds.h"
 #include "world.h"
 
@@ -41,8 +44,32 @@ void damage_record(World& world) {
     later(world, outage(world), [&world, &host] { mend_record(world, host); });
 }
 
+void fill_disk(World& world) {
+    const bool data = world.random.chance(600);
+    const auto whose = world.random.below(3);  // one node's, both
+    const Duration lasts = data ? outage(world) : outage(world) / 4;
+    bool Room::*const full = data ? &Room::data_full : &Room::state_full;
+    for (Node node : {Node::First, Node::Second}) {
+        Host& host = world.host(node);
+        if (whose == index_of(node) || host.room.*full) continue;
+        ++world.totals.full_disks;
+        world.say(host, [data] {
+            return std::string("## full: the disk of ") +
+                   (data ? "the data" : "the daemons' state");
+        });
+        host.room.*full = true;
+        later(world, lasts, [&world, &host, full] {
+            if (!std::exchange(host.room.*full, false)) return;
+            world.say(host, [] { return "## there is room again"; });
+        });
+    }
+}
+
 void heal_disks(World& world) {
-    for (Node node : {Node::First, Node::Second}) mend_record(world, world.host(node));
+    for (Node node : {Node::First, Node::Second}) {
+        world.host(node).room = {};
+        mend_record(world, world.host(node));
+    }
 }
 
 }  // namespace ha::sim

@@ -7,9 +7,19 @@
 
 namespace ha::sim {
 
+namespace {
+
+constexpr std::int64_t kMillion = 1'000'000;
+
+}  // namespace
+
 Host::Host(World& the_world, Node node)
-    : world(the_world), self(node), clusterd(*this), mirror(*this), workers(*this) {
-    drift_ppm_ = static_cast<std::int64_t>(world.random.below(201)) - 100;
+    : world(the_world),
+      self(node),
+      clusterd(*this),
+      mirror(*this),
+      workers(*this),
+      drift_ppm_(world.weather.drift_ppm[index_of(node)]) {
     offset_ = world.random.between(0s, 1000s);
 }
 
@@ -19,12 +29,12 @@ Host& Host::peer() const {
 
 Instant Host::clock() const {
     auto now = world.now().count();
-    return Instant(Duration(now + now / 1'000'000 * drift_ppm_) + offset_);
+    return Instant(Duration(now + now * drift_ppm_ / kMillion) + offset_);
 }
 
 Time Host::when(Instant local) const {
     auto since = (local - clock()).count();
-    return world.now() + Duration(since - since / 1'000'000 * drift_ppm_) + 1us;
+    return world.now() + Duration(since * kMillion / (kMillion + drift_ppm_)) + 1us;
 }
 
 void Host::later(Duration delay, std::function<void()> task) {
@@ -55,10 +65,12 @@ void Host::look_at_lease() {
     });
 }
 
-void Host::flush(std::function<void()> done) {
+void Host::flush(std::function<void()> done, std::function<void()> failed) {
     bool slow = world.random.chance(world.weather.slow_disk);
     Duration takes = slow ? world.random.between(10ms, 1500ms) : world.random.between(100us, 8ms);
-    later(takes, [this, snapshot = copy.kernel, version = copy.version, done = std::move(done)] {
+    later(takes, [this, snapshot = copy.kernel, version = copy.version, done = std::move(done),
+                  failed = std::move(failed)] {
+        if (room.data_full && world.random.chance(30)) return failed();
         if (version >= copy.disk_version) {
             copy.disk = snapshot;
             copy.disk_version = version;
@@ -67,9 +79,18 @@ void Host::flush(std::function<void()> done) {
     });
 }
 
+bool Host::record_fits() {
+    if (!room.state_full) {
+        room.reserve = true;
+        return true;
+    }
+    // Somebody else may be quicker to use what is given up.
+    return std::exchange(room.reserve, false) || world.random.chance(500);
+}
+
 void Host::background_sync() {
     later(world.random.between(1s, 2s), [this] {
-        flush([] {});
+        flush([] {}, [this] { mirror.local_failure(); });
         background_sync();
     });
 }

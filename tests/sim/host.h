@@ -22,6 +22,13 @@ struct RecordFile {
     bool damaged = false;
 };
 
+/// Room on the file systems of a node.
+struct Room {
+    bool data_full = false;   // where the mirrored directories are
+    bool state_full = false;  // where the daemons keep what they know
+    bool reserve = true;      // what ha-clusterd can give up for its records then (io/disk_reserve)
+};
+
 /// One server: power, a clock that drifts, what its disk keeps, and its processes.
 class Host {
   public:
@@ -40,8 +47,11 @@ class Host {
     /// What it lets this node hold, it holds until it runs out: then the workers let go, each by
     /// itself, and clusterd is told. Call whenever the lease may have begun.
     void watch_lease();
-    /// `copy.disk` becomes what `copy.kernel` is now, after the time that takes.
-    void flush(std::function<void()> done);
+    /// `copy.disk` becomes what `copy.kernel` is now, after the time that takes; or there is no
+    /// room for it.
+    void flush(std::function<void()> done, std::function<void()> failed);
+    /// A record fits on the disk, or what is kept for that makes it fit.
+    [[nodiscard]] bool record_fits();
     void tick();
 
     [[nodiscard]] Instant clock() const;
@@ -55,6 +65,7 @@ class Host {
     cluster::Record record;  // durable
     RecordFile record_file;
     Copy copy;
+    Room room;
     /// What a reader saw is durable from now on.
     void settle_record();
 
@@ -74,7 +85,7 @@ class Host {
     bool powered_ = false;
     Time last_power_loss_{-1};
     std::uint64_t boots_ = 0;
-    std::int64_t drift_ppm_ = 0;
+    const std::int64_t drift_ppm_;
     Duration offset_{};
 };
 

@@ -10,9 +10,6 @@ using namespace cluster;
 
 namespace {
 
-/// A node that runs again: its leases are looked at, then its processes killed.
-constexpr Duration kLetsGoWithin = 200ms;
-
 std::string node_name(Node node) {
     return node == Node::First ? "node A" : "node B";
 }
@@ -362,30 +359,6 @@ void Invariants::legal_state(const Host& host) const {
                    (blocked && now.state != State::Stopped && now.state != State::Waiting);
     check(!illegal, "legal-state",
           node_name(host.self) + " is " + name(now.state) + "/" + name(now.readiness));
-}
-
-void Invariants::single_execution() {
-    const Host& first = world_.host(Node::First);
-    const Host& second = world_.host(Node::Second);
-    bool twice = (first.workers.active() && second.workers.active()) ||
-                 (first.workers.holds_addresses() && second.workers.holds_addresses());
-    if (!twice || world_.forced) return;
-    const bool by_policy =
-        world_.witnesses != Witnesses::One && world_.weather.policy == Policy::Available;
-    // What a paused node holds it holds until it wakes.
-    const bool may_take = by_policy || world_.witnesses != Witnesses::None;
-    const bool both_may = by_policy && !cut_off(first) && !cut_off(second);
-    const bool excused =
-        (both_may && world_.in_silence(20s)) || (may_take && world_.paused_lately(kLetsGoWithin));
-    check(excused, "single-execution", "application or address on both nodes");
-}
-
-/// Not alone by its own record, and what would allow it to be does not answer.
-bool Invariants::cut_off(const Host& host) const {
-    const auto& since = host.clusterd.silent_since();
-    const bool asks = world_.witnesses == Witnesses::PingTarget && since;
-    return asks && world_.network.target_reached(host.self) < *since &&
-           host.record.chain.head().decision.in_sync == InSync::both();
 }
 
 void Invariants::serving_copy(const Host& host) {

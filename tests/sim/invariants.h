@@ -23,6 +23,9 @@ class Invariants {
     void decides(const Host& host, const cluster::Record& record) const;
     /// A record is durable now.
     void recorded(Host& host, const cluster::Record& record);
+    /// It has heard nothing from the other for take_after: what that one holds under a lease it has
+    /// let go by now.
+    void overdue(const Host& host);
     /// An order leaves for a worker.
     void ordered(Host& host, const cluster::Effect& effect);
     void reported(Host& host, const cluster::Report& report);
@@ -42,6 +45,7 @@ class Invariants {
     void one_branch(const Host& host, std::size_t decision);
     void legal_state(const Host& host) const;
     void single_execution();
+    [[nodiscard]] bool holds_late(const Host& host, bool addresses) const;
     void serving_copy(const Host& host);
     void in_sync_copies(const Host& host);
     void grows(const Host& host, const cluster::Record& record) const;

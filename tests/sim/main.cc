@@ -79,6 +79,12 @@ void print(const Totals& t) {
     line("power losses", t.power_losses);
     line("torn writes", t.torn_writes);
     line("torn records", t.torn_records);
+    line("full disks", t.full_disks);
+    line("writes refused", t.refused_writes);
+    line("copies failed", t.copy_failures);
+    line("unkillable units", t.stuck_units);
+    line("hanging daemons", t.hangs);
+    line("resets", t.resets);
     line("cuts", t.cuts);
     line("pauses", t.pauses);
     line("commands", t.commands);

@@ -33,9 +33,36 @@ void MirrorModel::later(Duration delay, std::function<void()> task) {
 }
 
 void MirrorModel::flush(std::function<void()> done) {
-    host_.flush([this, process = process_, done = std::move(done)] {
-        if (alive_ && process == process_) done();
-    });
+    const auto mine = [this, process = process_] { return alive_ && process == process_; };
+    host_.flush(
+        [mine, done = std::move(done)] {
+            if (mine()) done();
+        },
+        [this, mine] {
+            if (mine()) local_failure();
+        });
+}
+
+void MirrorModel::local_failure() {
+    if (!alive_ || role_ == Role::Closed) return;
+    ++world().totals.copy_failures;
+    world().say(host_, [] { return "## its copy cannot be made durable: the disk is full"; });
+    broken_ = true;
+    fact(cluster::MirrorFailed{"disk-full", "no space left"});
+}
+
+/// Not every write needs room.
+bool MirrorModel::lacks_room() {
+    return host_.room.data_full && world().random.chance(800);
+}
+
+bool MirrorModel::lacks_state() {
+    if (!host_.room.state_full) return false;
+    world().say(host_, [] { return "## the mirror's state cannot be written: the disk is full"; });
+    leave_role();
+    if (role_ != Role::Closed) role_ = Role::Hold;
+    fact(cluster::MirrorFailed{"io-error", "no space left"});
+    return true;
 }
 
 void MirrorModel::changed() {
@@ -75,14 +102,16 @@ void MirrorModel::carry_out(const cluster::OpenMirror&) {
         opened.marker_absent = copy().marker.none();
         opened.never_stamped = !copy().stamped;
         opened.marker_valid = !copy().marker.none() && copy().marker == module_id_;
-        opened.serving = serves();
-        opened.following = role_ == Role::Following && !resync_target_;
+        opened.serving = serves() && !broken_;
+        opened.following = role_ == Role::Following && !resync_target_ && !broken_;
         opened.term = term_;
         fact(opened);
     });
 }
 
 void MirrorModel::carry_out(const cluster::FollowMirror& order) {
+    if (lacks_state()) return;
+    broken_ = false;
     bool same = role_ == Role::Following && term_ == order.term;
     if (!same) {
         leave_role();
@@ -107,6 +136,7 @@ void MirrorModel::mark_tree() {
 }
 
 void MirrorModel::carry_out(const cluster::SealMirror& order) {
+    if (lacks_state()) return;
     bool refuses = world().mutant != Mutant::NoSeal && world().mutant != Mutant::AcceptOldDecisions;
     if (refuses && role_ == Role::Following) close_stream();
     Epoch epoch = order.epoch;
@@ -138,7 +168,10 @@ void MirrorModel::carry_out(const cluster::CloseMirror&) {
     bool was_open = role_ != Role::Closed;
     role_ = Role::Closed;
     if (!was_open) return fact(cluster::MirrorClosed{});
-    flush([this] { fact(cluster::MirrorClosed{}); });
+    const auto closed = [this, process = process_] {
+        if (alive_ && process == process_) fact(cluster::MirrorClosed{});
+    };
+    host_.flush(closed, closed);
 }
 
 void MirrorModel::leave_role() {
@@ -204,12 +237,14 @@ void MirrorModel::tick() {
     if (role_ == Role::Serving) check_stall();
 }
 
-/// The secondary's disk is full or broken: it refuses what comes and says so on the stream.
 void MirrorModel::fail_copy() {
-    if (role_ != Role::Following) return;
+    if (role_ != Role::Following || copy_failed_) return;
     Stream* stream = world().network.usable(Link::Mirror, host_.self);
     if (stream == nullptr) return;
-    copy_failed_ = true;
+    ++world().totals.copy_failures;
+    world().say(host_, [] { return "## its copy fails"; });
+    copy_failed_ = broken_ = true;
+    fact(cluster::MirrorFailed{"disk-full", "no space left"});
     stream->send(host_.self,
                  [to = &peer()] { to->fact(cluster::PeerCopyFailed{"no space left"}); });
 }
@@ -234,6 +269,8 @@ void MirrorModel::apply(const Frame& frame) {
         world().invariants.told_in(host_, frame.decision);
         return fact(cluster::ToldIn{frame.decision});
     }
+    const bool needs_room = frame.kind == Frame::Kind::Zone || !frame.sync;
+    if (needs_room && lacks_room()) return fail_copy();
     if (frame.kind == Frame::Kind::Zone) {
         copy().kernel.copy_zone(frame.data, frame.zone);
         return changed();

@@ -52,7 +52,10 @@ class MirrorModel {
     void stream_lost();
     void keep_alive();
     void tick();
+    /// The secondary's disk is full or broken: it refuses what comes, and says so to both nodes.
     void fail_copy();
+    /// What this copy has cannot be made durable.
+    void local_failure();
     /// It sees that by itself, as the other workers do.
     void lease_expired();
 
@@ -120,6 +123,9 @@ class MirrorModel {
     // secondary
     void heard(std::uint64_t probe, std::uint64_t echo);
     void mark_tree();
+    [[nodiscard]] bool lacks_room();
+    /// Its state cannot be written: the order is not carried out.
+    [[nodiscard]] bool lacks_state();
     void receive(const Frame& frame);
     void apply(const Frame& frame);
 
@@ -138,6 +144,7 @@ class MirrorModel {
     bool alive_ = false;
     std::uint64_t process_ = 0;
     bool compared_ = false;  // with what a common stop noted: until there is a role
+    bool broken_ = false;    // and said so: it has no role until it is given one
     Role role_ = Role::Closed;
     Id128 module_id_;
     Id128 term_;

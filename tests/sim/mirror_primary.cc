@@ -9,7 +9,10 @@
 namespace ha::sim {
 
 void MirrorModel::carry_out(const cluster::ServeMirror& order) {
+    const bool anew = role_ != Role::Serving || term_ != order.term || decision_ != order.decision;
+    if (anew && lacks_state()) return;
     world().invariants.serve_begins(host_, order.epoch);
+    broken_ = false;
     if (role_ != Role::Serving || failing_ || term_ != order.term) {
         leave_role();
         role_ = Role::Serving;
@@ -70,6 +73,10 @@ bool MirrorModel::admits() const {
 
 void MirrorModel::modify(bool fsync) {
     std::uint32_t write = 0;
+    if (!fsync && lacks_room()) {  // ENOSPC to the application; nothing was changed
+        ++world().totals.refused_writes;
+        return;
+    }
     if (!fsync) {
         write = world().ledger.new_write();
         copy().kernel.insert(write);

@@ -22,6 +22,8 @@ enum class Mutant {
     AcceptOldDecisions,  // frames of any decision are accepted
     RecordInPlace,       // the record is written over the old one
     NoSettle,            // a record that is read is taken for durable
+    IgnoreDrift,         // the lease lasts as long as equal clocks would let it
+    NoReset,             // processes that cannot be killed are waited for
     // with a witness
     AssumeWon,       // what was asked of the witness is taken for decided
     ForgetExchange,  // a restart forgets what was asked and not answered
@@ -31,7 +33,7 @@ enum class Mutant {
     PingNoTarget  // nobody asks the ping target
 };
 
-inline constexpr std::array<std::pair<std::string_view, Mutant>, 16> kMutants{{
+inline constexpr std::array<std::pair<std::string_view, Mutant>, 18> kMutants{{
     {"local-acknowledge", Mutant::LocalAcknowledge},
     {"takeover-outdated", Mutant::TakeoverOutdated},
     {"tell-early", Mutant::TellEarly},
@@ -43,6 +45,8 @@ inline constexpr std::array<std::pair<std::string_view, Mutant>, 16> kMutants{{
     {"accept-old-decisions", Mutant::AcceptOldDecisions},
     {"record-in-place", Mutant::RecordInPlace},
     {"no-settle", Mutant::NoSettle},
+    {"ignore-drift", Mutant::IgnoreDrift},
+    {"no-reset", Mutant::NoReset},
     {"assume-won", Mutant::AssumeWon},
     {"forget-exchange", Mutant::ForgetExchange},
     {"witness-forgets", Mutant::WitnessForgets},

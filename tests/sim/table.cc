@@ -29,7 +29,8 @@ std::unique_ptr<World> make_pair(Decider decider, std::uint64_t seed) {
     weather.automatic_failover = true;
     weather.preferred.reset();
     weather.boot_wait = 5s;
-    weather.datagram_loss = weather.slow_disk = weather.start_failures = 0;
+    weather.datagram_loss = weather.slow_disk = 0;
+    weather.start_failures = weather.hanging_units = 0;
     weather.latency = 2ms;
     weather.zone_time = 20ms;
     weather.forces = false;

@@ -1,15 +1,37 @@
 #include "workers_model.h"
 
+#include <utility>
+
+#include "core/cluster/monitor.h"
+#include "fault_kinds.h"
 #include "host.h"
 #include "world.h"
 
 namespace ha::sim {
 
+namespace {
+
+// Shorter than systemd's usual 90 s, longer than anything the module waits for.
+constexpr Duration kStartTimeout = 9s;
+constexpr Duration kStopTimeout = 7s;
+
+}  // namespace
+
 void WorkersModel::later(Duration low, Duration high, std::function<void()> task) {
     host_.later(host_.world.random.between(low, high), std::move(task));
 }
 
+// ---- orders, facts, and daemons that hang
+
 void WorkersModel::order(const cluster::Effect& order) {
+    const bool vip = std::holds_alternative<cluster::HoldAddresses>(order) ||
+                     std::holds_alternative<cluster::DropAddresses>(order);
+    carry_out(vip ? Daemon::Vip : Daemon::Watchdog, order);
+}
+
+void WorkersModel::carry_out(Daemon which, const cluster::Effect& order) {
+    Process& process = daemons_[index(which)];
+    if (process.hangs) return process.orders.push_back(order);
     // A lease that has run out allows nothing that it was to allow.
     const bool expired = host_.lease.expired(host_.clock());
     if (std::holds_alternative<cluster::StartUnits>(order) && !expired) start_units();
@@ -19,55 +41,150 @@ void WorkersModel::order(const cluster::Effect& order) {
     if (std::holds_alternative<cluster::DropAddresses>(order)) hold_addresses(false);
 }
 
-void WorkersModel::power_off() {
-    units_ = Units::Down;
-    addresses_ = false;
-    working_ = false;
-    ++change_;
-    ++address_change_;
+void WorkersModel::tell(Daemon which, const cluster::Event& fact) {
+    Process& process = daemons_[index(which)];
+    if (process.hangs) return process.facts.push_back(fact);
+    host_.clusterd.fact(fact);
 }
 
+void WorkersModel::hang(Daemon which) {
+    daemons_[index(which)].hangs = true;
+}
+
+/// What it finds: the lease, then the orders; and what systemd did meanwhile.
+void WorkersModel::unhang(Daemon which) {
+    Process& process = daemons_[index(which)];
+    if (!std::exchange(process.hangs, false)) return;
+    last_hung_ = host_.world.now();
+    if (host_.lease.expired(host_.clock())) let_go(which);
+    for (const auto& fact : std::exchange(process.facts, {})) tell(which, fact);
+    for (const auto& order : std::exchange(process.orders, {})) carry_out(which, order);
+}
+
+bool WorkersModel::hung_lately(Duration lately) const {
+    const bool now = hangs(Daemon::Watchdog) || hangs(Daemon::Vip);
+    return now || host_.world.now() - last_hung_ <= lately;
+}
+
+void WorkersModel::power_off() {
+    units_ = Units::Down;
+    ending_ = killing_ = owe_stopped_ = owe_gone_ = false;
+    addresses_ = false;
+    working_ = false;
+    stuck_until_ = {};
+    daemons_ = {};
+    ++change_;
+    ++address_change_;
+    ++fence_;
+}
+
+// ---- leases
+
 void WorkersModel::lease_expired() {
-    hold_addresses(false);
+    for (Daemon which : {Daemon::Vip, Daemon::Watchdog}) {
+        if (!hangs(which)) let_go(which);
+    }
+}
+
+void WorkersModel::let_go(Daemon which) {
+    if (which == Daemon::Vip) return hold_addresses(false);
     end_units(true);
+    arm_fence();
+}
+
+/// Processes that are left when the other node may serve: this one resets itself.
+void WorkersModel::arm_fence() {
+    if (!active() || host_.world.mutant == Mutant::NoReset) return;
+    const Time due = host_.when(host_.clock() + cluster::Timing{}.kill_bound);
+    host_.later(due - host_.world.now(), [this, fence = ++fence_] {
+        if (fence != fence_ || hangs(Daemon::Watchdog)) return;
+        if (!active() || !host_.lease.expired(host_.clock())) return;
+        ++host_.world.totals.resets;
+        host_.world.say(host_, [] { return "## resets itself: processes are left"; });
+        lose_power(host_.world, host_);
+    });
+}
+
+// ---- units
+
+void WorkersModel::unless_changed(Time when, void (WorkersModel::*then)()) {
+    host_.later(when - host_.world.now(), [this, then, change = change_] {
+        if (change == change_) (this->*then)();
+    });
 }
 
 void WorkersModel::start_units() {
-    if (units_ == Units::Up) return host_.clusterd.fact(cluster::UnitsStarted{});
+    ++change_;
+    ending_ = killing_ = owe_stopped_ = owe_gone_ = false;
+    if (units_ == Units::Up) return tell(Daemon::Watchdog, cluster::UnitsStarted{});
     units_ = Units::Starting;
-    later(2ms, 400ms, [this, change = ++change_] {
-        if (change != change_) return;
-        if (host_.world.random.chance(host_.world.weather.start_failures)) {
-            units_ = Units::Down;
-            return host_.clusterd.fact(cluster::UnitFailed{"app.service", "exit-code"});
-        }
-        units_ = Units::Up;
-        host_.clusterd.fact(cluster::UnitsStarted{});
-        if (!working_) {
-            working_ = true;
-            work();
-        }
-    });
+    World& world = host_.world;
+    start_fails_ = world.random.chance(world.weather.start_failures);
+    start_hangs_ = world.random.chance(world.weather.hanging_units);
+    if (start_hangs_) world.say(host_, [] { return "## its application hangs at its start"; });
+    const Duration takes = start_hangs_ ? kStartTimeout : world.random.between(2ms, 400ms);
+    unless_changed(world.now() + takes, &WorkersModel::started);
 }
 
-void WorkersModel::end_units(bool by_force) {
-    if (units_ != Units::Down) units_ = Units::Stopping;
-    later(1ms, by_force ? 60ms : 600ms, [this, by_force, change = ++change_] {
-        if (change != change_) return;
+void WorkersModel::started() {
+    // systemd starts nothing beside processes it cannot end.
+    if (host_.world.now() < stuck_until_) {
+        return unless_changed(stuck_until_, &WorkersModel::started);
+    }
+    if (start_fails_ || start_hangs_) {
         units_ = Units::Down;
-        by_force ? host_.clusterd.fact(cluster::UnitsGone{})
-                 : host_.clusterd.fact(cluster::UnitsStopped{});
-    });
+        const char* result = start_hangs_ ? "timeout" : "exit-code";
+        return tell(Daemon::Watchdog, cluster::UnitFailed{"app.service", result});
+    }
+    units_ = Units::Up;
+    tell(Daemon::Watchdog, cluster::UnitsStarted{});
+    if (!std::exchange(working_, true)) work();
 }
+
+/// As core/apps/ladder: a kill overtakes a stop, and one that was begun answers both.
+void WorkersModel::end_units(bool by_force) {
+    (by_force ? owe_gone_ : owe_stopped_) = true;
+    if (killing_ || (ending_ && !by_force)) return;
+    World& world = host_.world;
+    ending_ = true;
+    killing_ = by_force;
+    ++change_;
+    const bool hangs = !by_force && active() && world.random.chance(world.weather.hanging_units);
+    if (hangs) world.say(host_, [] { return "## its application hangs at its stop"; });
+    if (units_ != Units::Down) units_ = Units::Stopping;
+    const Duration usual = world.random.between(1ms, by_force ? 60ms : 600ms);
+    unless_changed(world.now() + (hangs ? kStopTimeout : usual), &WorkersModel::ended);
+}
+
+void WorkersModel::ended() {
+    if (units_ != Units::Down && host_.world.now() < stuck_until_) {
+        return unless_changed(stuck_until_, &WorkersModel::ended);
+    }
+    units_ = Units::Down;
+    ending_ = killing_ = false;
+    if (std::exchange(owe_gone_, false)) tell(Daemon::Watchdog, cluster::UnitsGone{});
+    if (std::exchange(owe_stopped_, false)) tell(Daemon::Watchdog, cluster::UnitsStopped{});
+}
+
+void WorkersModel::fail_unit() {
+    if (units_ != Units::Up || host_.world.now() < stuck_until_) return;
+    ++change_;
+    units_ = Units::Down;
+    tell(Daemon::Watchdog, cluster::UnitFailed{"app.service", "signal"});
+}
+
+// ---- addresses
 
 void WorkersModel::hold_addresses(bool wanted) {
     later(1ms, 40ms, [this, wanted, change = ++address_change_] {
         if (change != address_change_) return;
         addresses_ = wanted;
-        wanted ? host_.clusterd.fact(cluster::AddressesHeld{})
-               : host_.clusterd.fact(cluster::AddressesDropped{});
+        wanted ? tell(Daemon::Vip, cluster::AddressesHeld{})
+               : tell(Daemon::Vip, cluster::AddressesDropped{});
     });
 }
+
+// ---- the application
 
 void WorkersModel::work() {
     World& world = host_.world;
@@ -78,13 +195,6 @@ void WorkersModel::work() {
         host_.mirror.modify(world.random.chance(200));
     }
     later(1ms, world.weather.think_time, [this] { work(); });
-}
-
-void WorkersModel::fail_unit() {
-    if (units_ != Units::Up) return;
-    ++change_;
-    units_ = Units::Down;
-    host_.clusterd.fact(cluster::UnitFailed{"app.service", "signal"});
 }
 
 }  // namespace ha::sim

@@ -1,5 +1,7 @@
 #include "world.h"
 
+#include <utility>
+
 #include "faults.h"
 
 namespace ha::sim {
@@ -9,6 +11,13 @@ using namespace cluster;
 namespace {
 
 constexpr std::array<Node, 2> kNodes{Node::First, Node::Second};
+
+/// Two clocks differ by less than the hundredth that 2-safety's margins have for it.
+constexpr std::int64_t kDriftBoundPpm = 4975;
+
+std::int64_t drift_of(Random& random) {
+    return static_cast<std::int64_t>(random.below(2 * kDriftBoundPpm + 1)) - kDriftBoundPpm;
+}
 
 }  // namespace
 
@@ -21,6 +30,12 @@ Weather::Weather(Random& random) {
     latency = random.between(100us, 20ms);
     slow_disk = random.chance(600) ? 0 : random.below(150);
     start_failures = random.chance(700) ? 0 : random.below(300);
+    hanging_units = random.chance(600) ? 0 : random.below(100);
+    for (auto& drift : drift_ppm) drift = drift_of(random);
+    if (random.chance(500)) {
+        drift_ppm = {kDriftBoundPpm, -kDriftBoundPpm};
+        if (random.chance(500)) std::swap(drift_ppm[0], drift_ppm[1]);
+    }
     think_time = random.between(20ms, 300ms);
     zone_time = random.between(2ms, 150ms);
     calm_between_faults = random.between(500ms, 6s);
@@ -45,6 +60,12 @@ void Totals::add(const Totals& other) {
     expired_leases += other.expired_leases;
     torn_writes += other.torn_writes;
     torn_records += other.torn_records;
+    stuck_units += other.stuck_units;
+    hangs += other.hangs;
+    resets += other.resets;
+    full_disks += other.full_disks;
+    refused_writes += other.refused_writes;
+    copy_failures += other.copy_failures;
     witness_losses += other.witness_losses;
     witness_changes += other.witness_changes;
     acknowledged += other.acknowledged;

@@ -30,8 +30,10 @@ struct Weather {
     Duration latency{};
     std::uint64_t slow_disk = 0;
     std::uint64_t start_failures = 0;
-    Duration think_time{};  // of the application, at most
-    Duration zone_time{};   // of a resync, at most
+    std::uint64_t hanging_units = 0;          // at a start, at a stop
+    std::array<std::int64_t, 2> drift_ppm{};  // of each node's clock
+    Duration think_time{};                    // of the application, at most
+    Duration zone_time{};                     // of a resync, at most
     Duration calm_between_faults{};
     bool forces = false;  // an operator who forces (start --force) when he should not
 };
@@ -40,8 +42,9 @@ struct Totals {
     std::uint64_t seeds = 0, events = 0, crashes = 0, power_losses = 0, cuts = 0, pauses = 0;
     std::uint64_t commands = 0, failovers = 0, joins = 0, swaps = 0, shrinks = 0, elections = 0;
     std::uint64_t divergences = 0, witness_losses = 0, acknowledged = 0, released = 0,
-                  witness_changes = 0, torn_writes = 0, torn_records = 0, expired_leases = 0,
-                  simulated_seconds = 0;
+                  witness_changes = 0, torn_writes = 0, torn_records = 0, stuck_units = 0,
+                  hangs = 0, resets = 0, full_disks = 0, refused_writes = 0, copy_failures = 0,
+                  expired_leases = 0, simulated_seconds = 0;
     void add(const Totals& other);
 };
 

@@ -466,7 +466,7 @@ class Machine {
 
     // while deciding
     std::optional<Decision> proposal_;
-    Id128 withdrawn_;         // Report::withdrawn
+    Id128 withdrawn_;  // Report::withdrawn
     /// Of a shrink that is proposed; none: that is not said yet.
     std::optional<Instant> proposal_due_;
     std::optional<Decision> ceded_to_us_;
