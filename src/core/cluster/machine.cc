@@ -276,10 +276,29 @@ void Machine::opening_stop(const Event& event) {
     held_failed_ = true;  // the mirror may not be there to say so; closing it fails them too
 }
 
+/// In answer to OpenMirror; any other failure is of a copy or a role.
+bool Machine::cannot_open(const MirrorFailed& fact) {
+    return fact.code == "data-missing" || fact.code == "in-use" || fact.code == "mount-failed" ||
+           fact.code == "start-failed";
+}
+
 void Machine::open_failed(const Event& event) {
     const auto& fact = std::get<MirrorFailed>(event);
     if (fact.code == "worker-gone") return;  // it is started again and given the order again
+    if (!cannot_open(fact)) {
+        // Of a mirror that runs since before this process began: it has no role now, and says so.
+        rebuild_after_ = now_ + settings_.boot_wait;
+        return tell("mirror-lost", "The mirror on this node failed: " + fact.text);
+    }
     word_.reset();
+    if (std::exchange(left_overs_, false)) {  // the application may run all the while
+        goal_ = Goal::Stop;
+        wanted_again_ = record_.wanted;
+        stop_reason_ = {fact.code, fact.text};
+        demote();
+        held_failed_ = true;  // there is no mirror to say so
+        return;
+    }
     record_.open_boot = Id128{};
     persist();
     enter(Phase::Stopped);

@@ -189,6 +189,7 @@ class Machine {
     void opening_stop(const Event& event);
     void closing_mirror_failed(const Event& event);
     void open_failed(const Event& event);
+    [[nodiscard]] static bool cannot_open(const MirrorFailed& fact);
     void note_report(const Event& event);
     void close(const Event& event);
     void closed(const Event& event);

@@ -153,6 +153,29 @@ TEST_F(Orders, AProposalIsNotUnansweredBeforeItIsSaid) {
     EXPECT_EQ(primary_.machine->record().chain.head().decision.in_sync, InSync::only(Node::First));
 }
 
+/// ha-clusterd was replaced; the application of before runs still, and the disk fills up.
+TEST_F(Orders, AReplacedClusterdDoesNotCallAModuleStoppedWhoseMirrorFailed) {
+    primary_ = machine(Node::First, primary_.machine->record(), {});
+    step(primary_, MirrorFailed{"disk-full", "no space left"});
+    EXPECT_EQ(primary_.machine->phase(), Phase::Opening);
+    MirrorOpened opened;
+    opened.marker_valid = true;
+    EXPECT_NE(find<KillUnits>(step(primary_, opened)), nullptr);
+    EXPECT_EQ(primary_.machine->phase(), Phase::Demoting);
+}
+
+TEST_F(Orders, AReplacedClusterdThatCannotOpenEndsWhatRunsBeforeItIsStopped) {
+    primary_ = machine(Node::First, primary_.machine->record(), {});
+    EXPECT_NE(find<KillUnits>(step(primary_, MirrorFailed{"in-use", "db.service"})), nullptr);
+    EXPECT_EQ(said_by(primary_)->activity, Activity::Leaving);
+    step(primary_, AddressesDropped{});
+    step(primary_, UnitsGone{});
+    step(primary_, MirrorClosed{});
+    EXPECT_EQ(primary_.machine->phase(), Phase::Stopped);
+    EXPECT_EQ(primary_.machine->status().reason.code, "in-use");
+    EXPECT_TRUE(primary_.machine->record().wanted);
+}
+
 TEST_F(Orders, ARestartIsTheApplicationsAlone) {
     auto effects = step(primary_, UnitFailed{"db.service", "signal"});
     step(primary_, UnitsStarted{});
