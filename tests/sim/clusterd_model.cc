@@ -212,7 +212,7 @@ void ClusterdModel::give_mirror(const Effect& effect) {
     Time due = std::max(world.now() + world.random.between(20us, 800us), last_order_ + 1ns);
     last_order_ = due;
     Id128 module = machine_->record().module_id;
-    world.scheduler.at(due, host_.owner(), [this, effect, module] {
+    world.scheduler.at(due, mirror_of(host_.self), [this, effect, module] {
         if (host_.mirror.alive()) host_.mirror.order(effect, module);
     });
 }

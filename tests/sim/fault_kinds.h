@@ -19,6 +19,7 @@ void later(World& world, Duration delay, std::function<void()> task);
 
 /// Each comes back after an outage.
 void end_clusterd(World& world, Host& host);
+void end_mirror(World& world, Host& host);
 void lose_power(World& world, Host& host);
 
 // ---- disks (faults_disk.cc)
@@ -43,6 +44,8 @@ void stick_unit(World& world);
 void stick_unheard(World& world);
 /// ha-watchdog or ha-vipd stands still; systemd replaces it in the end.
 void hang_worker(World& world);
+/// The same of ha-replicatord.
+void hang_mirror(World& world);
 
 void heal_units(World& world);
 

@@ -21,17 +21,8 @@ void crash_clusterd(World& world) {
 }
 
 void crash_mirror(World& world) {
-    Host& host = world.host(any_node(world));
-    if (!host.mirror.alive()) return;
-    ++world.totals.crashes;
-    world.say(host, [] { return "## replicatord ends"; });
-    host.mirror.crash();
-    host.clusterd.mirror_gone();
-    later(world, outage(world) / 3, [&host] {
-        if (!host.powered() || host.mirror.alive()) return;
-        host.mirror.start();
-        host.clusterd.mirror_connected();
-    });
+    Host& host = any_host(world);
+    if (host.mirror.alive()) end_mirror(world, host);
 }
 
 void lose_power_somewhere(World& world) {
@@ -81,16 +72,22 @@ void cut(World& world) {
     });
 }
 
+void wake(World& world, Host& host) {
+    world.scheduler.resume(host.owner());
+    world.scheduler.resume(mirror_of(host.self));
+}
+
 void pause(World& world) {
     Host& host = world.host(any_node(world));
     if (world.scheduler.paused(host.owner())) return;
     ++world.totals.pauses;
     world.say(host, [] { return "## paused"; });
     world.scheduler.pause(host.owner());
+    world.scheduler.pause(mirror_of(host.self));
     later(world, outage(world), [&world, &host] {
         if (!world.scheduler.paused(host.owner())) return;
         world.say(host, [] { return "## resumed"; });
-        world.scheduler.resume(host.owner());
+        wake(world, host);
     });
 }
 
@@ -214,6 +211,7 @@ void something(World& world) {
                                         stick_unit,
                                         stick_unheard,
                                         hang_worker,
+                                        hang_mirror,
                                         break_copy,
                                         interrupt_record,
                                         damage_record,
@@ -267,6 +265,18 @@ void end_clusterd(World& world, Host& host) {
     });
 }
 
+void end_mirror(World& world, Host& host) {
+    ++world.totals.crashes;
+    world.say(host, [] { return "## replicatord ends"; });
+    host.mirror.crash();
+    host.clusterd.mirror_gone();
+    later(world, outage(world) / 3, [&host] {
+        if (!host.powered() || host.mirror.alive()) return;
+        host.mirror.start();
+        host.clusterd.mirror_connected();
+    });
+}
+
 void lose_power(World& world, Host& host) {
     if (!host.powered()) return;
     ++world.totals.power_losses;
@@ -288,7 +298,7 @@ void heal(World& world) {
     world.witness.power(true);
     world.witness.unblock_all();
     for (Node node : {Node::First, Node::Second}) {
-        if (world.scheduler.paused(owner_of(node))) world.scheduler.resume(owner_of(node));
+        if (world.scheduler.paused(owner_of(node))) wake(world, world.host(node));
     }
     heal_disks(world);
     heal_units(world);

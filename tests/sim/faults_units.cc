@@ -12,6 +12,7 @@ namespace {
 
 // Both have WatchdogSec=5s.
 constexpr Duration kReplacedAfter = 5s;
+constexpr Duration kMirrorEndedAfter = 10s;  // WatchdogSec= of ha-replicatord@.service
 
 }  // namespace
 
@@ -54,6 +55,21 @@ void hang_worker(World& world) {
     host.later(std::min(outage(world), kReplacedAfter), [&world, &host, which, name] {
         world.say(host, [name] { return std::string("## ") + name + " runs again"; });
         host.workers.unhang(which);
+    });
+}
+
+void hang_mirror(World& world) {
+    Host& host = any_host(world);
+    if (!host.mirror.alive() || host.mirror.hangs()) return;
+    const Duration lasts = outage(world);
+    ++world.totals.hangs;
+    world.say(host, [] { return "## ha-replicatord hangs"; });
+    host.mirror.hang();
+    host.later(std::min(lasts, kMirrorEndedAfter), [&world, &host, lasts] {
+        if (!host.mirror.hangs()) return;
+        if (lasts > kMirrorEndedAfter) return end_mirror(world, host);
+        world.say(host, [] { return "## ha-replicatord runs again"; });
+        host.mirror.unhang();
     });
 }
 

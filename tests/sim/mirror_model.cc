@@ -3,6 +3,7 @@
 #include "mirror_model.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "host.h"
 #include "world.h"
@@ -26,7 +27,7 @@ void MirrorModel::fact(const cluster::Event& event) {
 }
 
 void MirrorModel::later(Duration delay, std::function<void()> task) {
-    host_.world.scheduler.after(delay, host_.owner(),
+    host_.world.scheduler.after(delay, mirror_of(host_.self),
                                 [this, process = process_, task = std::move(task)] {
                                     if (alive_ && process == process_) task();
                                 });
@@ -35,12 +36,20 @@ void MirrorModel::later(Duration delay, std::function<void()> task) {
 void MirrorModel::flush(std::function<void()> done) {
     const auto mine = [this, process = process_] { return alive_ && process == process_; };
     host_.flush(
-        [mine, done = std::move(done)] {
-            if (mine()) done();
+        [this, mine, done = std::move(done)] {
+            if (mine()) later({}, done);
         },
         [this, mine] {
-            if (mine()) local_failure();
+            if (mine()) later({}, [this] { local_failure(); });
         });
+}
+
+void MirrorModel::hang() {
+    if (!std::exchange(hangs_, true)) world().scheduler.pause(mirror_of(host_.self));
+}
+
+void MirrorModel::unhang() {
+    if (std::exchange(hangs_, false)) world().scheduler.resume(mirror_of(host_.self));
 }
 
 void MirrorModel::local_failure() {
@@ -71,6 +80,7 @@ void MirrorModel::changed() {
 }
 
 void MirrorModel::crash() {
+    unhang();
     alive_ = false;
     ++process_;
     leave_role();
@@ -226,11 +236,13 @@ void MirrorModel::heard(std::uint64_t probe, std::uint64_t echo) {
 }
 
 void MirrorModel::lease_expired() {
-    if (alive_ && role_ == Role::Serving) carry_out(cluster::FailHeld{});
+    later({}, [this] {
+        if (role_ == Role::Serving) carry_out(cluster::FailHeld{});
+    });
 }
 
 void MirrorModel::tick() {
-    if (!alive_) return;
+    if (!alive_ || hangs_) return;
     keep_alive();
     Stream* stream = world().network.usable(Link::Mirror, host_.self);
     if (stream != nullptr && world().now() - heard_ > 2s) close_stream();

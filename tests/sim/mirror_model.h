@@ -56,6 +56,10 @@ class MirrorModel {
     void fail_copy();
     /// What this copy has cannot be made durable.
     void local_failure();
+    /// Its process stands still; until it goes on, or is ended.
+    void hang();
+    void unhang();
+    [[nodiscard]] bool hangs() const { return hangs_; }
     /// It sees that by itself, as the other workers do.
     void lease_expired();
 
@@ -142,6 +146,7 @@ class MirrorModel {
 
     Host& host_;
     bool alive_ = false;
+    bool hangs_ = false;
     std::uint64_t process_ = 0;
     bool compared_ = false;  // with what a common stop noted: until there is a role
     bool broken_ = false;    // and said so: it has no role until it is given one

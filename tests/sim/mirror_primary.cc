@@ -68,7 +68,7 @@ void MirrorModel::carry_out(const cluster::FailHeld&) {
 // ---- operations
 
 bool MirrorModel::admits() const {
-    return alive_ && serves() && stamped_ && !draining_ && open_ops_ < 12;
+    return alive_ && !hangs_ && serves() && stamped_ && !draining_ && open_ops_ < 12;
 }
 
 void MirrorModel::modify(bool fsync) {

@@ -12,7 +12,7 @@ void Stream::send(Node from, Message message) {
     Time due = std::max(world_.now() + world_.network.latency(), pipe.last_due + 1ns);
     pipe.last_due = due;
     pipe.messages.emplace_back(due, std::move(message));
-    world_.scheduler.at(due, owner_of(other(from)),
+    world_.scheduler.at(due, end_of(link_, other(from)),
                         [stream = self_.lock(), from] { stream->pump(from); });
 }
 
@@ -55,7 +55,8 @@ void Network::watch(const std::shared_ptr<Stream>& stream, Link link) {
 void Network::give_up_later(const std::shared_ptr<Stream>& stream, Node end,
                             std::function<bool()> still) {
     Duration patience = world_.random.between(300ms, 2500ms);
-    world_.scheduler.after(patience, owner_of(end), [stream, end, still = std::move(still)] {
+    const Owner owner = end_of(stream->link_, end);
+    world_.scheduler.after(patience, owner, [stream, end, still = std::move(still)] {
         if (still()) stream->lost(end);
     });
 }
@@ -84,7 +85,7 @@ void Network::unblock_all() {
         ++blocks_[index];
         if (!streams_[index]) continue;
         for (Node from : {Node::First, Node::Second}) {
-            world_.scheduler.after(latency(), owner_of(other(from)),
+            world_.scheduler.after(latency(), end_of(link, other(from)),
                                    [stream = streams_[index], from] { stream->pump(from); });
         }
     }

@@ -21,8 +21,15 @@ constexpr Owner owner_of(Node node) {
     return node == Node::First ? Owner::First : Owner::Second;
 }
 
+constexpr Owner mirror_of(Node node) {
+    return node == Node::First ? Owner::FirstMirror : Owner::SecondMirror;
+}
+
 /// The two ordered streams between the nodes. Heartbeats travel beside the control stream.
 enum class Link : std::uint8_t { Control, Mirror };
+constexpr Owner end_of(Link link, Node node) {
+    return link == Link::Mirror ? mirror_of(node) : owner_of(node);
+}
 
 /// One connection of an ordered stream. Each end learns by itself, and late, that it broke; what
 /// was under way may still arrive at the end that has not, as with a real one.

@@ -37,8 +37,8 @@ bool Scheduler::run_one() {
 
 void Scheduler::resume(Owner owner) {
     auto index = static_cast<std::size_t>(owner);
-    paused_[index] = false;
-    last_resumed_ = now_;
+    if (owner == Owner::First || owner == Owner::Second) last_resumed_ = now_;
+    if (--paused_[index] != 0) return;
     for (auto& entry : std::exchange(held_[index], {})) {
         entry.when = now_;
         push(std::move(entry));

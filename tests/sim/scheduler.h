@@ -13,8 +13,9 @@ namespace ha::sim {
 /// clocks of their own (Host::clock).
 using Time = Duration;
 
-/// Whose processor a task needs: a paused node's tasks wait until it is resumed, then run late.
-enum class Owner : std::uint8_t { First, Second, World };
+/// Whose processor a task needs: a paused node's tasks wait until it is resumed, then run late. The
+/// mirror's process of a node can be stopped alone.
+enum class Owner : std::uint8_t { First, Second, World, FirstMirror, SecondMirror };
 
 /// Tasks in the order of their times, equal times in the order they were given.
 class Scheduler {
@@ -27,11 +28,13 @@ class Scheduler {
     /// Runs the next task that is not held by a pause. False: there is none.
     bool run_one();
 
-    void pause(Owner owner) { paused_[static_cast<std::size_t>(owner)] = true; }
+    /// As often as it is resumed.
+    void pause(Owner owner) { ++paused_[static_cast<std::size_t>(owner)]; }
     void resume(Owner owner);
+    /// Of the nodes.
     [[nodiscard]] Time last_resumed() const { return last_resumed_; }
     [[nodiscard]] bool paused(Owner owner) const {
-        return paused_[static_cast<std::size_t>(owner)];
+        return paused_[static_cast<std::size_t>(owner)] != 0;
     }
 
   private:
@@ -52,8 +55,8 @@ class Scheduler {
     std::uint64_t number_ = 0;
     std::vector<Entry> heap_;
     Time last_resumed_ = Time::min() / 2;
-    std::array<bool, 3> paused_{};
-    std::array<std::vector<Entry>, 3> held_;
+    std::array<int, 5> paused_{};
+    std::array<std::vector<Entry>, 5> held_;
 };
 
 }  // namespace ha::sim

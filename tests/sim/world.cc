@@ -135,8 +135,8 @@ void World::watch() {
         Host& sender = host(from);
         bool runs = sender.powered() && !scheduler.paused(sender.owner());
         const auto& stream = network.stream(Link::Mirror);
-        bool mirror = stream && stream->open(Node::First) && stream->open(Node::Second) &&
-                      !network.blocked(Link::Mirror, from);
+        bool mirror = !sender.mirror.hangs() && stream && stream->open(Node::First) &&
+                      stream->open(Node::Second) && !network.blocked(Link::Mirror, from);
         bool control = sender.clusterd.alive() && !network.blocked(Link::Control, from);
         Time& last = last_path_[index_of(from)];
         if (runs && (mirror || control)) last = now();
@@ -152,7 +152,8 @@ void World::try_connect() {
     if (awake && first.clusterd.alive() && second.clusterd.alive()) network.connect(Link::Control);
     bool willing =
         first.mirror.willing_with(second.mirror) || second.mirror.willing_with(first.mirror);
-    if (awake && willing) network.connect(Link::Mirror);
+    const bool run = !first.mirror.hangs() && !second.mirror.hangs();
+    if (awake && run && willing) network.connect(Link::Mirror);
     scheduler.after(random.between(20ms, 120ms), Owner::World, [this] { try_connect(); });
 }
 
