@@ -73,6 +73,7 @@ void ClusterdModel::start() {
                                   : Timing{}.demote_after);
     monitor_->evidence(clock());  // a peer that is not there is missed from now on
     peer_report_.reset();
+    peer_gave_up_ = false;
     peer_ahead_ = false;
     silent_since_.reset();
     peer_clock_.reset();
@@ -274,6 +275,10 @@ void ClusterdModel::send_report() {
 void ClusterdModel::receive(const Report& report) {
     if (!alive()) return;
     peer_report_ = report;
+    // One that opens its mirror has not begun to serve since it gave up.
+    const bool gave_up =
+        report.activity == Activity::Waiting || report.activity == Activity::Stopped;
+    peer_gave_up_ = gave_up || (peer_gave_up_ && report.activity == Activity::Opening);
     peer_ahead_ = false;
     evidence();
     deliver(PeerReported{report});
@@ -339,11 +344,6 @@ void ClusterdModel::tick() {
     told(monitor_->check(clock()));
     told(monitor_->check(clock()));
     ping();
-}
-
-bool ClusterdModel::peer_gave_up() const {
-    return peer_report_ && (peer_report_->activity == Activity::Waiting ||
-                            peer_report_->activity == Activity::Stopped);
 }
 
 void ClusterdModel::ping() {

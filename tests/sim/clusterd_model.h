@@ -66,7 +66,7 @@ class ClusterdModel {
     /// The other node is silent, since when.
     [[nodiscard]] const std::optional<Time>& silent_since() const { return silent_since_; }
     /// Its last word was that it does not serve: it cannot begin to without this node's consent.
-    [[nodiscard]] bool peer_gave_up() const;
+    [[nodiscard]] bool peer_gave_up() const { return peer_gave_up_; }
 
   private:
     void ping();
@@ -111,6 +111,7 @@ class ClusterdModel {
     std::uint64_t probe_heard_ = 0;          // of the peer's present boot
     std::optional<cluster::LeaseKeeper> keeper_;
     std::optional<cluster::Report> peer_report_;
+    bool peer_gave_up_ = false;
     bool peer_ahead_ = false;
     std::optional<Time> silent_since_;
     std::optional<Instant> peer_clock_;
