@@ -1,6 +1,7 @@
 #include "clusterd_model.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "describe.h"
 #include "host.h"
@@ -73,7 +74,7 @@ void ClusterdModel::start() {
                                   : Timing{}.demote_after);
     monitor_->evidence(clock());  // a peer that is not there is missed from now on
     peer_report_.reset();
-    peer_gave_up_ = false;
+    peer_gave_up_ = demoting_ = false;
     peer_ahead_ = false;
     silent_since_.reset();
     peer_clock_.reset();
@@ -97,9 +98,27 @@ void ClusterdModel::workers_ready() {
 void ClusterdModel::update_lease() {
     const bool durable = !persisting_ && !persists(queue_);
     keeper_->update(*machine_, host_.lease, durable, clock());
+    bound_demotion();
     host_.watch_lease();
     // One of an earlier process, found run out.
     if (machine_->serving() && host_.lease.expired(clock())) fact(LeaseExpired{});
+}
+
+/// As clusterd/demotion_bound.
+void ClusterdModel::bound_demotion() {
+    const bool demotes = machine_->phase() == Phase::Demoting;
+    if (std::exchange(demoting_, demotes) == demotes) return;
+    ++demotions_;
+    if (!demotes) return;
+    const Time due = host_.when(clock() + 5s);
+    host_.world.scheduler.at(due, host_.owner(), [this, process = process_, demotion = demotions_] {
+        const bool same = process == process_ && demotion == demotions_;
+        if (!same || !host_.lease.bounded()) return;
+        if (host_.lease.expired(clock())) return;
+        host_.world.say(host_, [] { return "## revokes its lease"; });
+        host_.lease.revoke();
+        host_.workers.lease_expired();
+    });
 }
 
 void ClusterdModel::lease_expired() {

@@ -87,6 +87,7 @@ class ClusterdModel {
     void receive(const cluster::Report& report);
     void arm();
     void update_lease();
+    void bound_demotion();
     void told(cluster::Monitor::Change change);
     [[nodiscard]] Instant clock() const;
 
@@ -111,6 +112,8 @@ class ClusterdModel {
     std::uint64_t probe_heard_ = 0;          // of the peer's present boot
     std::optional<cluster::LeaseKeeper> keeper_;
     std::optional<cluster::Report> peer_report_;
+    bool demoting_ = false;
+    std::uint64_t demotions_ = 0;
     bool peer_gave_up_ = false;
     bool peer_ahead_ = false;
     std::optional<Time> silent_since_;

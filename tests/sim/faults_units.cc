@@ -10,9 +10,8 @@ namespace ha::sim {
 
 namespace {
 
-// Both have WatchdogSec=5s.
+// Each of the three has WatchdogSec=5s.
 constexpr Duration kReplacedAfter = 5s;
-constexpr Duration kMirrorEndedAfter = 10s;  // WatchdogSec= of ha-replicatord@.service
 
 }  // namespace
 
@@ -65,9 +64,9 @@ void hang_mirror(World& world) {
     ++world.totals.hangs;
     world.say(host, [] { return "## ha-replicatord hangs"; });
     host.mirror.hang();
-    host.later(std::min(lasts, kMirrorEndedAfter), [&world, &host, lasts] {
+    host.later(std::min(lasts, kReplacedAfter), [&world, &host, lasts] {
         if (!host.mirror.hangs()) return;
-        if (lasts > kMirrorEndedAfter) return end_mirror(world, host);
+        if (lasts > kReplacedAfter) return end_mirror(world, host);
         world.say(host, [] { return "## ha-replicatord runs again"; });
         host.mirror.unhang();
     });
