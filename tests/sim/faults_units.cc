@@ -74,7 +74,14 @@ void hang_mirror(World& world) {
 
 void heal_units(World& world) {
     world.weather.hanging_units = 0;
-    for (Node node : {Node::First, Node::Second}) world.host(node).workers.stick({});
+    for (Node node : {Node::First, Node::Second}) {
+        Host& host = world.host(node);
+        host.workers.stick({});
+        host.mirror.unhang();
+        for (auto which : {WorkersModel::Daemon::Watchdog, WorkersModel::Daemon::Vip}) {
+            host.workers.unhang(which);
+        }
+    }
 }
 
 }  // namespace ha::sim

@@ -54,9 +54,9 @@ void Invariants::overdue(const Host& host) {
     const Host& holder = host.peer();
     const bool addresses = holder.workers.holds_addresses();
     const bool holds = holder.workers.active() || addresses;
-    // Only one of them goes by a witness: the other cannot take over yet.
-    const bool may = host.record.witness == holder.record.witness && !host.record.outdated &&
-                     !host.record.chain.empty() &&
+    // It cannot take over before both go by one witness, nor without its ping target.
+    const bool may = !cut_off(host) && host.record.witness == holder.record.witness &&
+                     !host.record.outdated && !host.record.chain.empty() &&
                      host.record.chain.head().decision.in_sync.has(host.self);
     const bool excused = both_may_by_policy() || holds_late(holder, addresses);
     check(!holds || !may || !holder.lease.bounded() || excused, "let-go",

@@ -237,9 +237,10 @@ void World::help_out() {
 /// the application rests the copies are equal.
 void World::calm() {
     note("calm");
+    const Time noticed = now() + 5s;  // acknowledgements that stall are, after 3 s
     Time deadline = now() + 150s;
     Time next_help = now() + 2s;
-    while (!converged() && now() < deadline) {
+    while ((!converged() || now() < noticed) && now() < deadline) {
         run_until(now() + 500ms);
         if (now() < next_help) continue;
         help_out();
