@@ -489,6 +489,7 @@ bool Machine::consent(const Report& report) {
 void Machine::enter(Phase phase) {
     phase_ = phase;
     deadline_.reset();
+    told_.reset();
     forcing_.reset();
     sealed_durable_ = false;
 }

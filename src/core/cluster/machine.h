@@ -472,6 +472,8 @@ class Machine {
     std::optional<Instant> proposal_due_;
     std::optional<Decision> ceded_to_us_;
     std::optional<Knowledge> forcing_;  // Sealing: by the word of an operator who was shown this
+    /// Rebuilding: "you are in", by a decision whose parent is not known here yet.
+    std::optional<Decision> told_;
     std::optional<Instant> rebuild_after_;  // our copy failed: no new attempt before this
     bool keeps_copy_ =
         false;  // consented to an election that leaves us in S: follow without a copy

@@ -26,7 +26,8 @@ struct MachineMembers {
         visitor.state(m.witness_reached_, m.shown_, m.witness_mark_, m.brought_up_);
         visitor.state(m.won_, m.asked_at_);
         visitor.state(m.sealed_durable_);
-        visitor.state(m.proposal_, m.proposal_due_, m.ceded_to_us_, m.forcing_, m.rebuild_after_);
+        visitor.state(m.proposal_, m.proposal_due_, m.ceded_to_us_, m.forcing_, m.told_,
+                      m.rebuild_after_);
         visitor.state(m.keeps_copy_, m.stops_together_, m.word_, m.wanted_again_);
         visitor.state(m.stop_reason_, m.copy_flushing_, m.copy_durable_);
     }

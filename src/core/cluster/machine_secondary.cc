@@ -28,7 +28,8 @@ void Machine::rebuilding_report(const Event& event) {
     learn(report);
     bool agreed = consent(report);
     bool same_source = report.activity == Activity::Serving && report.term == term_;
-    if (agreed || !same_source) enter_waiting();
+    if (agreed || !same_source) return enter_waiting();
+    if (told_ && told_->id == head().id) told_in(ToldIn{*told_});
 }
 
 void Machine::rebuilding_silent(const Event&) {
@@ -44,8 +45,11 @@ void Machine::told_in(const Event& event) {
     const Decision& decision = std::get<ToldIn>(event).decision;
     bool next = decision.parent == head().id && decision.number == head().number.next();
     bool known = decision.id == head().id;
-    if (!(next || known) || decision.in_sync != InSync::both() || decision.primary != peer())
+    if (decision.in_sync != InSync::both() || decision.primary != peer()) return;
+    if (!next && !known) {  // what was decided before it is in a report that is on its way
+        told_ = decision;
         return;
+    }
     if (next) record_.chain.append({decision, false, Confirmation::PeerConsent});
     record_.outdated = false;
     record_.power_lost = false;

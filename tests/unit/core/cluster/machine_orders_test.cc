@@ -176,6 +176,33 @@ TEST_F(Orders, AReplacedClusterdThatCannotOpenEndsWhatRunsBeforeItIsStopped) {
     EXPECT_TRUE(primary_.machine->record().wanted);
 }
 
+/// The word comes on the mirror's stream; the control connection is cut meanwhile.
+TEST_F(Orders, ATargetThatIsToldInBeforeItHeardOfTheDecisionBeforeIsIn) {
+    Record record;
+    record.wanted = record.outdated = true;
+    record.module_id = {1, 1};
+    record.chain.append(entry(1, InSync::only(Node::First), true));
+    Side target = machine(Node::Second, record, {});
+    MirrorOpened opened;
+    opened.marker_valid = true;
+    step(target, opened);
+    step(target, UnitsGone{});
+    step(target, AddressesDropped{});
+    step(target, HeldFailed{});
+    Report report = *said_by(primary_);
+    report.chain = record.chain;
+    step(target, PeerReported{report});
+    ASSERT_EQ(target.machine->phase(), Phase::Rebuilding);
+
+    report.chain.append(entry(2, InSync::only(Node::First), true));
+    report.chain.append(entry(3, InSync::both(), false));
+    step(target, ToldIn{report.chain.head().decision});
+    EXPECT_EQ(target.machine->phase(), Phase::Rebuilding);
+    step(target, PeerReported{report});
+    EXPECT_EQ(target.machine->phase(), Phase::Secondary);
+    EXPECT_FALSE(target.machine->record().outdated);
+}
+
 TEST_F(Orders, ARestartIsTheApplicationsAlone) {
     auto effects = step(primary_, UnitFailed{"db.service", "signal"});
     step(primary_, UnitsStarted{});
