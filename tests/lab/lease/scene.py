@@ -66,9 +66,10 @@ def let_go_three_times(lab, record):
     lab.wait_pair(pair.MODULE, one, deadline=60)
     record.wait_confirmed(200)
 
-    mark = lab.step("its mirror hangs, so that nothing can be killed, and it is not heard: a reset")
-    one.run(f"systemctl kill --signal=STOP ha-replicatord@{pair.MODULE}")
+    mark = lab.step("it is not heard, and its mirror hangs with what it held: nothing can be killed, a reset")
     lab.drop(one, other)
+    lab.lasts(0.5)      # the application's writes are with the mirror, which has nobody to send them to
+    one.run(f"systemctl kill --signal=STOP ha-replicatord@{pair.MODULE}")
     one.wait_power("booting", deadline=10, since=mark)
     lab.tell(f"  node1 resets {time.monotonic() - mark:.2f} s after")
     lab.drop(one, other, on=False)

@@ -18,6 +18,7 @@
 #include "io/clock.h"
 #include "io/fd.h"
 #include "io/socket_address.h"
+#include "stopped.h"
 
 namespace ha::witness {
 namespace {
@@ -177,7 +178,7 @@ void EtcdCluster::kill() {
 }
 
 void EtcdCluster::freeze() {
-    for (const auto& each : members_) ::kill(each.pid, SIGSTOP);
+    for (const auto& each : members_) stop_child(each.pid);
 }
 void EtcdCluster::thaw() {
     for (const auto& each : members_) ::kill(each.pid, SIGCONT);

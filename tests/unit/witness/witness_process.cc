@@ -14,6 +14,7 @@
 
 #include "io/clock.h"
 #include "io/socket_address.h"
+#include "stopped.h"
 
 namespace ha::witness {
 namespace {
@@ -81,7 +82,7 @@ bool WitnessProcess::alive() const {
 }
 
 void WitnessProcess::freeze() {
-    ::kill(pid_, SIGSTOP);
+    stop_child(pid_);
 }
 void WitnessProcess::thaw() {
     ::kill(pid_, SIGCONT);
