@@ -73,7 +73,7 @@ def main(name, mains_fd):
                    "SYSTEMD_NSPAWN_API_VFS_WRITABLE": "network"}
     os.execv(nspawn, [
         "systemd-nspawn", "--quiet", "--register=no", "--keep-unit", "--boot", "--notify-ready=yes",
-        f"--machine={name}", f"--directory={root}",
+        f"--machine={node.netns}", f"--hostname={name}", f"--directory={root}",
         f"--network-namespace-path=/run/netns/{node.netns}",
         "--capability=all", f"--drop-capability={CAPABILITIES_WITHHELD}",
         "--system-call-filter=@keyring bpf perf_event_open open_by_handle_at",

@@ -320,7 +320,8 @@ def overview():
         print(f"  {usage:40} {summary}")
     print("\n./lab VERB --help says more. Settings: HAMIRROR_LAB_DIR (images and state, now\n"
           f"{places.STATE}), HAMIRROR_LAB_DISKS (a folder on a real disk\n"
-          "for the nodes' disks instead of a tmpfs), HAMIRROR_LAB_DISK_SIZE, HAMIRROR_LAB_FS (ext4, xfs).")
+          "for the nodes' disks instead of a tmpfs), HAMIRROR_LAB_DISK_SIZE, HAMIRROR_LAB_FS (ext4, xfs),\n"
+          "HAMIRROR_LAB_NAME (a lab of that name, beside others).")
 
 
 ROOTLESS = ("bench", "status")

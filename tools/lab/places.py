@@ -1,22 +1,26 @@
 """Where everything is: the hosts of the lab, their addresses, and the folders and names it owns.
 
 Whatever the lab makes outside $HAMIRROR_LAB_DIR (network namespaces, cgroups) carries the prefix
-`hamirror-`, so that cleaning up can never reach anything else.
+`hamirror-`, and the lab's name if $HAMIRROR_LAB_NAME gives it one, so that cleaning up can never
+reach anything else, another lab on this machine among it.
 """
 import os
 import pathlib
 from dataclasses import dataclass
 
 TREE = pathlib.Path(__file__).resolve().parents[2]
-STATE = pathlib.Path(os.environ.get("HAMIRROR_LAB_DIR", "/var/cache/hamirror-lab"))
+NAME = os.environ.get("HAMIRROR_LAB_NAME", "")
+LAB = f"hamirror-lab-{NAME}" if NAME else "hamirror-lab"
+PREFIX = f"hamirror-{NAME}-" if NAME else "hamirror-"
+STATE = pathlib.Path(os.environ.get("HAMIRROR_LAB_DIR", f"/var/cache/{LAB}"))
 RUN = STATE / "run"                 # what belongs to booted nodes
 DISKS = STATE / "disks"             # a tmpfs, unless $HAMIRROR_LAB_DISKS names a real folder
 LOGS = TREE / "build" / "lab-logs"
 OWNER = RUN / "owner"               # the tree whose nodes are up
-LOCK = pathlib.Path("/run/lock/hamirror-lab.lock")   # one lab a machine, whatever its folder
+LOCK = pathlib.Path(f"/run/lock/{LAB}.lock")   # one lab of a name on a machine, whatever its folder
 
 NETS = ("lan0", "lan1")
-SWITCH_NS = "hamirror-switch"
+SWITCH_NS = f"{PREFIX}switch"
 CLIENT_NETS = ("lan0",)
 
 
@@ -29,7 +33,7 @@ class Host:
 
     @property
     def netns(self):
-        return f"hamirror-{self.name}"
+        return f"{PREFIX}{self.name}"
 
     def address(self, net):
         return f"10.77.{NETS.index(net)}.{self.number}"
@@ -64,4 +68,4 @@ def cgroup_root():
 
 
 def lab_cgroup():
-    return cgroup_root() / "hamirror-lab"
+    return cgroup_root() / LAB
