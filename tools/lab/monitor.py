@@ -14,7 +14,7 @@ lets pass, by MONITOR = {...} or for a part of the play by `with lab.monitor.all
     units         application units that may run on one node only, e.g. ["nginx.service"]
     units_s       how long one may run on both, default 0.5
     addresses_s   how long an address may be on both, default 1.0
-    thaw_s        how long a frozen node may take to step back once it goes on, default 3.0
+    thaw_s        how long a frozen node may take to step back once it goes on, default 1.0
 """
 import contextlib
 import threading
@@ -24,7 +24,7 @@ from . import sh
 
 SERVING = ("primary", "alone")
 DEFAULTS = {"two_servers": False, "servers_s": 0.5, "units": (), "units_s": 0.5,
-            "addresses_s": 1.0, "thaw_s": 3.0}
+            "addresses_s": 1.0, "thaw_s": 1.0}
 STEP_S = 0.05
 
 

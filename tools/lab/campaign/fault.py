@@ -1,16 +1,16 @@
 """What a fault is, and where it is struck. The faults themselves: power, network, processes, disks
 and witness, a module a kind; `faults` is the table of all.
 
-`overlap_s` is how long the application may be seen to run on both nodes, and `bound_s` how long the
-pair may take to be redundant again once it is healed (boot and comparison included).
+`passes` is what the monitor lets pass meanwhile, beyond DEFAULTS (tools/lab/monitor.py), and `bound_s` how
+long the pair may take to be redundant again once it is healed (boot and comparison included).
 """
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Callable
 
 from .. import sh
 
-OVERLAP_S = 0.5
+PASSES = {"units_s": 0.5, "addresses_s": 1.0}
 BOUND_S = 120.0
 
 
@@ -20,7 +20,7 @@ class Fault:
     name: str
     strike: Callable            # (field, dice); returns what heal needs
     heal: Callable              # (field, what strike returned)
-    overlap_s: float = OVERLAP_S
+    passes: dict = field(default_factory=dict)
     bound_s: float = BOUND_S
     longest_s: float = 60.0     # what happens at once need not be held for a minute
 

@@ -2,4 +2,4 @@
 # each registers its own when it is imported
 from . import (faults_disks, faults_network, faults_power, faults_processes,  # noqa: F401
                faults_witness)
-from .fault import BOUND_S, FAULTS, OVERLAP_S, Field  # noqa: F401
+from .fault import BOUND_S, FAULTS, PASSES, Field  # noqa: F401

@@ -1,9 +1,6 @@
 """The network: cuts in both directions or one, of all links or some, loss, delay."""
 from .fault import fault
 
-# ARCHITECTURE.md, "Known weaknesses": one that is deaf to its peer learns it take_after + silent_after
-# later, and the other has begun by then.
-DEAF_OVERLAP_S = 2.0
 FLAPS_S = (0.002, 0.01, 0.1, 0.5, 1.2)
 
 
@@ -16,12 +13,12 @@ def partition(field, _):
     field.lab.partition(field.primary, field.secondary)
 
 
-@fault("net: primary -> secondary lost", heal_network, overlap_s=DEAF_OVERLAP_S)
+@fault("net: primary -> secondary lost", heal_network)
 def mute_primary(field, _):
     field.lab.drop(field.primary, field.secondary)
 
 
-@fault("net: secondary -> primary lost", heal_network, overlap_s=DEAF_OVERLAP_S)
+@fault("net: secondary -> primary lost", heal_network)
 def mute_secondary(field, _):
     field.lab.drop(field.secondary, field.primary)
 
@@ -55,7 +52,7 @@ def secondary_alone(field, _):
     field.lab.partition(field.secondary, field.witness)
 
 
-@fault("net: primary hears nobody", heal_network, overlap_s=DEAF_OVERLAP_S)
+@fault("net: primary hears nobody", heal_network)
 def deaf_primary(field, _):
     field.lab.drop(field.secondary, field.primary)
     field.lab.drop(field.witness, field.primary)

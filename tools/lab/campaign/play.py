@@ -70,7 +70,7 @@ class Campaign:
         self.books = books.Books(lab)
         self.outcomes = []
         self.last = None                    # who was (primary, secondary) when they last were known
-        self.overlap_s = faults.OVERLAP_S
+        self.passes = dict(faults.PASSES)
         self.moment = threading.Event()     # never set: rest() waits on it
 
     # the stage
@@ -133,8 +133,9 @@ class Campaign:
         mark = self.lab.step(f"step {step}; {primary} is primary")
         try:
             # a pressed step inherits what its predecessor may still do to the roles
-            self.overlap_s = max(self.overlap_s, fault.overlap_s) if step.pressed else fault.overlap_s
-            with self.lab.monitor.allowing(units_s=self.overlap_s):
+            before = self.passes if step.pressed else faults.PASSES
+            self.passes = {key: max(bound, fault.passes.get(key, 0)) for key, bound in before.items()}
+            with self.lab.monitor.allowing(**self.passes):
                 self.play(step, fault, faults.Field(self.lab, primary, secondary, self.rest))
                 self.last = primary, secondary
                 if next_pressed:
