@@ -124,12 +124,12 @@ class Canon {
         state(number, automatic, file);
     }
     void add(const Record& record) {
-        const auto& [module_id, chain, outdated, ceding, exchange, witness, witness_open, proposed,
-                     stopped_together, wanted, open_boot, power_lost, restarts, failover, at_boot,
-                     last_boot] = record;
-        state(module_id, chain, outdated, ceding, exchange, witness, witness_open, proposed,
-              stopped_together, wanted, open_boot, power_lost, restarts, failover, at_boot,
-              last_boot);
+        const auto& [module_id, chain, outdated, ceding, exchange, abandoned, witness, witness_open,
+                     proposed, stopped_together, wanted, open_boot, power_lost, restarts, failover,
+                     at_boot, last_boot] = record;
+        state(module_id, chain, outdated, ceding, exchange, abandoned, witness, witness_open,
+              proposed, stopped_together, wanted, open_boot, power_lost, restarts, failover,
+              at_boot, last_boot);
     }
     void add(const Report& report) {
         const auto& [serial, boot, module_id, chain, outdated, power_lost, ceding, stopped_together,

@@ -5,6 +5,8 @@
 #include <cstdio>
 #include <cstdlib>
 #include <fstream>
+#include <optional>
+#include <sstream>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -118,24 +120,37 @@ void add_range(Options& options, std::string_view range) {
     for (std::uint64_t seed = first; seed <= last; ++seed) options.seeds.push_back(seed);
 }
 
-/// One seed a line, then what it once found.
+std::optional<Witnesses> find_witnesses(std::string_view flag) {
+    if (flag == "--witness") return Witnesses::One;
+    if (flag == "--ping-target") return Witnesses::PingTarget;
+    if (flag == "--changing-witness") return Witnesses::Changing;
+    return std::nullopt;
+}
+
+/// One seed of this kind a line, the flag of the kind (none: no witness), then what it once found.
 void add_file(Options& options, const std::string& path) {
     std::ifstream file(path);
     for (std::string line; std::getline(file, line);) {
-        if (!line.empty() && line[0] != '#')
-            options.seeds.push_back(number(line.substr(0, line.find(' '))));
+        if (line.empty() || line[0] == '#') continue;
+        std::istringstream words(line);
+        std::string seed;
+        std::string flag;
+        words >> seed >> flag;
+        const auto kind = find_witnesses(flag).value_or(Witnesses::None);
+        if (kind == options.witnesses) options.seeds.push_back(number(seed));
     }
 }
 
 Options parse(int argc, char** argv) {
     Options options;
+    std::string file;
     for (int i = 1; i < argc; ++i) {
         std::string_view flag = argv[i];
         auto value = [&]() -> std::string_view { return i + 1 < argc ? argv[++i] : ""; };
         if (flag == "--seeds" || flag == "--seed") {
             add_range(options, value());
         } else if (flag == "--seed-file") {
-            add_file(options, std::string(value()));
+            file = value();
         } else if (flag == "--events") {
             options.events = number(value());
         } else if (flag == "--trace") {
@@ -148,25 +163,23 @@ Options parse(int argc, char** argv) {
             options.play = play_matrix;
         } else if (flag == "--boot") {
             options.play = play_boot;
-        } else if (flag == "--witness") {
-            options.witnesses = Witnesses::One;
-        } else if (flag == "--ping-target") {
-            options.witnesses = Witnesses::PingTarget;
-        } else if (flag == "--changing-witness") {
-            options.witnesses = Witnesses::Changing;
+        } else if (auto kind = find_witnesses(flag)) {
+            options.witnesses = *kind;
         } else if (flag == "--mutant") {
             auto mutant = find_mutant(value());
             if (!mutant) std::exit(2);
             options.mutant = *mutant;
         } else {
-            std::fprintf(stderr,
-                         "usage: sim [--matrix | --boot | --seeds A..B | --seed N | --seed-file F] "
-                         "[--events N] "
-                         "[--witness|--changing-witness] [--trace] [--lines N] [--keep-going] "
-                         "[--mutant NAME]\n");
+            std::fprintf(
+                stderr,
+                "usage: sim [--matrix | --boot | --seeds A..B | --seed N | --seed-file F] "
+                "[--events N] "
+                "[--witness|--changing-witness|--ping-target] [--trace] [--lines N] [--keep-going] "
+                "[--mutant NAME]\n");
             std::exit(2);
         }
     }
+    if (!file.empty()) add_file(options, file);
     return options;
 }
 

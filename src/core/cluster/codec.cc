@@ -156,6 +156,7 @@ std::vector<std::byte> encode(const Record& record) {
     put(out, record.failover);
     out.u8(static_cast<std::uint8_t>(record.at_boot));
     out.id(record.last_boot);
+    out.id(record.abandoned);
     return bytes;
 }
 
@@ -187,6 +188,7 @@ Result<Record> decode_record(std::span<const std::byte> bytes) {
         record.at_boot = in.choice(AtBoot::Always);
         record.last_boot = in.raw().id();
     }
+    if (version >= 5) record.abandoned = in.raw().id();
     if (!in.done()) return fail("the module's record is damaged: " + in.problem());
     return record;
 }

@@ -13,7 +13,7 @@
 
 namespace ha::cluster {
 
-inline constexpr std::uint16_t kRecordVersion = 4;
+inline constexpr std::uint16_t kRecordVersion = 5;
 inline constexpr std::uint16_t kReportVersion = 6;
 
 std::vector<std::byte> encode(const Record& record);

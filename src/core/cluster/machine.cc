@@ -29,6 +29,7 @@ void Machine::begin(Instant now, std::vector<Effect>& effects) {
         record_.open_boot = Id128{};
         persist();
     }
+    abandon_exchange();  // an earlier version kept it
     note_boot();
     note_file();
     witness_mark_ = mint_id();
@@ -85,6 +86,7 @@ void Machine::step(Instant now, const Event& event, std::vector<Effect>& effects
     change_rules();
     bring_up();
     open_rules();
+    forget_proposal();
     note_failover();
     consider_preferred();
     report_if_changed();
@@ -426,10 +428,8 @@ bool Machine::learn(const Report& report) {
     record_.module_id = report.module_id;
     if (record_.chain.empty()) record_.witness = report.witness;
     record_.chain = merged(record_.chain, report.chain);
-    record_.proposed = false;
     const bool asked = record_.exchange && record_.exchange->decision.id == head().id;
-    // Ours was agreed to, or has lost, or an operator overruled it: then nobody asks for it again.
-    record_.exchange.reset();
+    moved();  // ours was agreed to, or has lost, or an operator overruled it
     if (!was_member || !in_sync_self()) record_.outdated = true;
     if (asked && in_sync_self()) record_.outdated = false;  // it was, if an operator forced this
     if (record_.outdated) record_.power_lost = false;       // nothing here will be trusted any more
@@ -444,6 +444,32 @@ bool Machine::learn(const Report& report) {
 bool Machine::withdrawal_heard(const Report& report) const {
     const bool still_said = sent_ && sent_->proposal;
     return !still_said && report.withdrawn_heard == withdrawn_;
+}
+
+/// Until then the other node may make us a member by what does not stand here any more.
+void Machine::forget_proposal() {
+    if (!record_.proposed || proposal_ || !contact_ || !peer_report_) return;
+    if (!withdrawal_heard(*peer_report_)) return;
+    const Relation how = relation(record_.chain, peer_report_->chain, self());
+    if (how == Relation::Behind || how == Relation::Yield) return;  // perhaps by that
+    record_.proposed = false;
+    persist();
+}
+
+/// Our head is another one: what this node wanted instead of it, or as it, is no open question.
+void Machine::moved() {
+    record_.proposed = false;
+    abandon_exchange();
+}
+
+/// Nobody asks again for what is no child of our head; it may be on its way all the same (R6).
+void Machine::abandon_exchange() {
+    if (!record_.exchange || record_.chain.empty()) return;
+    const Decision& asked = record_.exchange->decision;
+    if (asked.parent == head().id) return;
+    const bool came = record_.chain.contains(asked.id);
+    if (!came && !asked.parent.none()) record_.abandoned = asked.id;
+    record_.exchange.reset();
 }
 
 /// R11: the peer proposes a decision. Recording it (and, if it leaves us out, ourselves as
@@ -470,7 +496,7 @@ bool Machine::consent(const Report& report) {
         if (!identical) return false;
     }
     record_.chain.append({decision, false, Confirmation::PeerConsent});
-    record_.exchange.reset();
+    moved();
     record_.outdated = !keeps_us;
     record_.power_lost = false;
     record_.ceding.reset();
@@ -499,11 +525,8 @@ void Machine::persist() {
 }
 
 void Machine::decide(const Decision& decision, Confirmation confirmation) {
-    if (record_.exchange && (record_.exchange->decision.id == decision.id || both_pending())) {
-        record_.exchange.reset();
-    }
     record_.chain.append({decision, false, confirmation});
-    record_.proposed = false;
+    moved();
     record_.stopped_together = Id128{};
     record_.ceding.reset();
     persist();

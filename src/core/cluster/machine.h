@@ -373,6 +373,9 @@ class Machine {
     bool learn(const Report& report);
     bool consent(const Report& report);
     [[nodiscard]] bool withdrawal_heard(const Report& report) const;
+    void forget_proposal();
+    void moved();
+    void abandon_exchange();
     void enter(Phase phase);
     void close_now();
     void persist();

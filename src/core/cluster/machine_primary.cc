@@ -14,8 +14,8 @@ void Machine::promote(bool peer_member, Id128 term) {
     proposal_.reset();
     ceded_to_us_.reset();
     keeps_copy_ = false;
-    if (record_.power_lost || record_.proposed || !record_.stopped_together.none()) {
-        record_.power_lost = record_.proposed = false;
+    if (record_.power_lost || !record_.stopped_together.none()) {
+        record_.power_lost = false;
         record_.stopped_together = Id128{};
         persist();
     }

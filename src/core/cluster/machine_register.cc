@@ -34,6 +34,9 @@ void Machine::note_register(const RegisterShown& event) {
     settle_exchange();
     learn_shown();
     pursue();
+    const RegisterStanding now = stand();
+    const bool past = now == RegisterStanding::Same || now == RegisterStanding::Ahead;
+    if (past && !std::exchange(record_.abandoned, {}).none()) persist();  // it has lost
 }
 
 void Machine::settle_exchange() {
@@ -66,7 +69,10 @@ void Machine::learn_shown() {
     if (child && decision.number != head().number.next())
         return;  // no decision of ours or the peer's
     if (!child && record_.outdated) return;
-    if (child) record_.chain.append({decision, false, Confirmation::Register});
+    if (child) {
+        record_.chain.append({decision, false, Confirmation::Register});
+        moved();
+    }
     const bool without_us = !child || !decision.in_sync.has(self()) || had_none;
     if (without_us && !record_.outdated) tell_overtaken();
     if (without_us) {
@@ -107,7 +113,8 @@ void Machine::pursue() {
     if (expected) emit(AskWitness{asked.expected, to_ask(asked.decision)});
 }
 
-/// A head that was decided by agreement (R11) is the register's value before anything else is. So
+/// A head that was decided by agreement (R11) is the register's value before anything else is, also
+/// where what this node asked for before it was agreed on has arrived there nevertheless (R6). So
 /// is one that goes back to an operator's word given while the witness could not hear it, once both
 /// nodes stand by it: then nobody goes by the value it replaces.
 void Machine::bring_up() {
@@ -174,6 +181,9 @@ RegisterStanding Machine::stand() const {
     const bool overruled = shown_ && !record_.chain.empty() &&
                            shown_->module_id == record_.module_id &&
                            shown_->decision.overrides == head().id;
+    const bool abandoned =
+        shown_ && !record_.abandoned.none() && shown_->decision.id == record_.abandoned;
+    if (abandoned) return RegisterStanding::Behind;
     return overruled ? RegisterStanding::Ahead : standing(record_.module_id, record_.chain, shown_);
 }
 

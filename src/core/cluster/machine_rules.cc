@@ -103,9 +103,14 @@ void Machine::agree_instead() {
 }
 
 /// What was asked of the witness before and is not settled will not be: nobody goes by it any more.
-/// Of the same witness it is asked again, for what it showed meanwhile was not heeded.
+/// Of the same witness it is asked again, for what it showed meanwhile was not heeded. What the
+/// other node was asked to agree to may be agreed to.
 void Machine::adopt_witness() {
-    if (record_.witness != settings_.witness) record_.exchange.reset();
+    if (record_.witness != settings_.witness) {
+        record_.proposed = record_.proposed || record_.exchange.has_value();
+        record_.exchange.reset();
+        record_.abandoned = Id128{};
+    }
     record_.witness = settings_.witness;
     record_.witness_open = false;
     persist();

@@ -50,7 +50,10 @@ void Machine::told_in(const Event& event) {
         told_ = decision;
         return;
     }
-    if (next) record_.chain.append({decision, false, Confirmation::PeerConsent});
+    if (next) {
+        record_.chain.append({decision, false, Confirmation::PeerConsent});
+        moved();
+    }
     record_.outdated = false;
     record_.power_lost = false;
     persist();

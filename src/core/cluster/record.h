@@ -40,6 +40,9 @@ struct Record {
     std::optional<Decision> ceding;
     /// R6: sent to the witness, perhaps, and not settled. Recorded before it is first sent.
     std::optional<Exchange> exchange;
+    /// R6: what was asked of this witness before the two nodes agreed on another decision from the
+    /// same parent. It is nobody's, but the register may come to show it, and is brought up then.
+    Id128 abandoned;
     /// R14: the witness in force here, by its store's id; none: the policy decides.
     Id128 witness;
     /// R14: the other node may have heard that this one waits for another witness, and may go by
@@ -47,7 +50,8 @@ struct Record {
     /// two nodes have met again.
     bool witness_open = false;
     /// R11: this node, serving, asked the other to consent to leave S. Recorded before it is said,
-    /// for the consent may come when a process of ours that began later acknowledges again.
+    /// for the consent may come when a process of ours that began later acknowledges again. It
+    /// stays when that is given up, until the other has heard so.
     bool proposed = false;
     /// R13: both copies were identical and durable when both stopped under this decision.
     Id128 stopped_together;

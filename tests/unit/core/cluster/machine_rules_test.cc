@@ -362,5 +362,155 @@ TEST_F(WitnessChange, WhatAnEarlierTimeLeftThereIsReplacedWhenBothAgree) {
     ASSERT_EQ(count<AskWitness>(effects_), 1U);
 }
 
+/// The register has a join of this node's that may or may not have arrived; both have another
+/// witness in their files and meet, neither serves.
+class OpenJoin : public WitnessChange {
+  protected:
+    void meet() {
+        record_.chain.append(entry(3, InSync::only(Node::First), true));
+        record_.witness = {7, 7};
+        Decision join = entry(4, InSync::both(), false).decision;
+        join.cause = Cause::Join;
+        record_.exchange = Exchange{join.parent, join};
+        settings_ = settings_of(Node::First);
+        settings_.witness = kNew;
+        open();
+        waits();
+    }
+    void open() {
+        start();
+        MirrorOpened opened;
+        opened.marker_valid = true;
+        step(opened);
+        let_go();
+    }
+    void let_go() {
+        for (const Event& event :
+             std::initializer_list<Event>{AddressesDropped{}, UnitsGone{}, HeldFailed{}}) {
+            step(event);
+        }
+    }
+    void waits() {
+        Report peer = joiner({7, 7});
+        peer.witness_configured = kNew;
+        peer.activity = Activity::Waiting;
+        step(PeerReported{peer});
+    }
+    /// Out with the joiner, by a decision that is not the one asked for.
+    Decision propose() {
+        for (const Effect& effect : std::vector<Effect>(effects_)) {
+            if (const auto* flush = std::get_if<MakeDurable>(&effect))
+                step(MadeDurable{flush->token});
+        }
+        std::optional<Decision> proposal;
+        for (const Effect& effect : effects_) {
+            if (const auto* sent = std::get_if<SendReport>(&effect))
+                proposal = sent->report.proposal;
+        }
+        EXPECT_TRUE(proposal);
+        return proposal.value_or(Decision{});
+    }
+    /// None, or what the register is to hold in place of this.
+    Id128 asked_instead_of(const Id128& expected) {
+        for (const Effect& effect : effects_) {
+            const auto* asked = std::get_if<AskWitness>(&effect);
+            if (asked != nullptr && asked->expected == expected) return asked->value.decision.id;
+        }
+        return {};
+    }
+    Report agrees(const Decision& decision) {
+        Report peer = joiner({7, 7});
+        peer.witness_configured = kNew;
+        peer.activity = Activity::Waiting;
+        peer.chain.append({decision, false, Confirmation::PeerConsent});
+        return peer;
+    }
+};
+
+/// It was given up and agreed to all the same, while this node began to serve anew.
+TEST_F(OpenJoin, WhatWasProposedAndGivenUpIsRemembered) {
+    meet();
+    const Decision proposed = propose();
+    step(LeaseExpired{});
+    let_go();
+    waits();
+    ASSERT_EQ(machine_->phase(), Phase::Promoting);
+    record_ = machine_->record();
+    step(PeerReported{agrees(proposed)});
+    EXPECT_EQ(machine_->record().chain.head().decision.id, proposed.id);
+    EXPECT_FALSE(machine_->record().outdated);
+    open();
+    step(PeerReported{agrees(proposed)});
+    EXPECT_FALSE(machine_->record().outdated) << "heard of by a later process";
+}
+
+TEST_F(OpenJoin, UntilTheOtherNodeHasHeardThatItIsGivenUp) {
+    meet();
+    propose();
+    step(LeaseExpired{});
+    let_go();
+    waits();
+    EXPECT_TRUE(machine_->record().proposed);
+    Report peer = joiner({7, 7});
+    peer.witness_configured = kNew;
+    peer.activity = Activity::Waiting;
+    peer.withdrawn_heard = withdrawn_;
+    step(PeerReported{peer});
+    EXPECT_FALSE(machine_->record().proposed);
+    EXPECT_EQ(count<Persist>(effects_), 1U);
+}
+
+/// One file went back to the witness of before when the two agreed on something else; the exchange
+/// is still on its way there.
+TEST_F(OpenJoin, WhatWasAskedBesideAnAgreementIsNotAskedAgain) {
+    meet();
+    const Id128 join = record_.exchange->decision.id;
+    const RegisterShown before = shows_head();
+    const Decision proposed = propose();
+    Report peer = agrees(proposed);
+    peer.witness_configured = {7, 7};
+    step(PeerReported{peer});
+    ASSERT_EQ(machine_->record().chain.head().decision.id, proposed.id);
+    EXPECT_FALSE(machine_->record().exchange);
+    EXPECT_FALSE(machine_->peer_required()) << "it is out by agreement, whatever was asked";
+    step(WitnessConfigured{{7, 7}});
+    peer.witness_heard = mark_;
+    step(PeerReported{peer});
+    ASSERT_FALSE(machine_->record().witness_open);
+    Chain late = record_.chain;
+    late.append({record_.exchange->decision});
+    for (const bool restarted : {false, true}) {
+        if (restarted) {
+            record_ = machine_->record();
+            settings_.witness = {7, 7};
+            open();
+        }
+        step(before);
+        EXPECT_EQ(asked_instead_of(before.value->decision.id), proposed.id);
+        step(RegisterShown{registered(record_.module_id, late, settings_.rules)});
+        EXPECT_EQ(asked_instead_of(join), proposed.id) << "it arrived, and nobody goes by it";
+        EXPECT_EQ(machine_->record().chain.head().decision.id, proposed.id);
+    }
+    record_ = machine_->record();
+    step(shows_head());
+    EXPECT_TRUE(machine_->record().abandoned.none());
+    EXPECT_EQ(count<Persist>(effects_), 1U);
+}
+
+TEST_F(OpenJoin, ARecordThatHoldsBothIsRead) {
+    record_.chain.append(entry(3, InSync::only(Node::First), true));
+    record_.witness = settings_.witness = {7, 7};
+    const RegisterShown before = shows_head();
+    Decision join = entry(4, InSync::both(), false).decision;
+    join.cause = Cause::Join;
+    record_.exchange = Exchange{join.parent, join};
+    join.id = {4, 10};
+    join.in_sync = InSync::only(Node::First);
+    record_.chain.append({join, false, Confirmation::PeerConsent});
+    open();
+    step(before);
+    EXPECT_EQ(asked_instead_of(before.value->decision.id), join.id);
+}
+
 }  // namespace
 }  // namespace ha::cluster
