@@ -9,9 +9,11 @@ bool LeaseKeeper::update(const Machine& machine, Lease& lease, bool durable, Ins
     const bool adopts = std::exchange(phase_, phase) == Phase::Opening;
     const bool served = std::exchange(serving_, machine.serving());
     const bool anew = serving_ && !served && !adopts;
+    const bool named = std::exchange(named_, machine.may_name_peer());
     if (machine.bounded()) {
         if (lease.bounded() && !anew) return false;
-        lease.begin(served ? now : Instant{}, demote_after_);
+        const bool let_in = served && !named;
+        lease.begin(let_in ? now : Instant{}, demote_after_);
         return true;
     }
     // What an earlier process left is not given up yet.

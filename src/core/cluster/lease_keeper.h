@@ -12,8 +12,10 @@ namespace ha::cluster {
 ///
 /// A machine that goes on with what an earlier process served goes on under that one's lease, run
 /// out or not. All else that begins to serve begins a new one by what was confirmed so far: what
-/// the other node agreed by may have been long on its way. One that serves and lets the other node
-/// into S counts from now: the other is told of it later. One that has run out while the machine
+/// the other node agreed by may have been long on its way. So does one that was about to go on
+/// alone when it heard of the other node: that may have been long on its way, too, and says nothing
+/// of when the other one heard this one. One that serves and lets the other node into S counts from
+/// now: the other is told of it later. One that has run out while the machine
 /// serves does not end before that is told (LeaseExpired).
 class LeaseKeeper {
   public:
@@ -25,6 +27,7 @@ class LeaseKeeper {
   private:
     Duration demote_after_;
     bool serving_ = false;
+    bool named_ = false;
     Phase phase_ = Phase::Stopped;
 };
 

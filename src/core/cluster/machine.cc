@@ -639,8 +639,12 @@ bool Machine::bounded() const {
     if (!serving()) return false;
     const bool both_may = by_witness() || settings_.policy == Policy::Available;
     const bool goes_on = !by_witness() && silent_ && may_decide_alone();
+    return both_may && !goes_on && may_name_peer();
+}
+
+bool Machine::may_name_peer() const {
     const bool asked_for = record_.exchange && record_.exchange->decision.in_sync.has(peer());
-    return both_may && !goes_on && (asked_for || head().in_sync.has(peer()));
+    return asked_for || (!record_.chain.empty() && head().in_sync.has(peer()));
 }
 
 /// Without a witness: that the other node is silent is no fault of this one's links, as far as the

@@ -131,6 +131,8 @@ class Machine {
     /// without a witness; nor while this node is about to go on alone by its policy, with ping
     /// targets once one of them answered.
     [[nodiscard]] bool bounded() const;
+    /// A decision that may be in force has the other node in S.
+    [[nodiscard]] bool may_name_peer() const;
     [[nodiscard]] bool in_contact() const { return contact_; }
     /// What a ping target answers may decide something now.
     [[nodiscard]] bool awaits_target() const { return doubted_since_.has_value(); }

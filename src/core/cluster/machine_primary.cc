@@ -40,8 +40,7 @@ void Machine::promote(bool peer_member, Id128 term) {
 
 /// Under our head; whom it names counts in R1.
 void Machine::serve() {
-    const bool asked_for = record_.exchange && record_.exchange->decision.in_sync.has(peer());
-    emit(ServeMirror{head().number, head().id, term_, asked_for || head().in_sync.has(peer())});
+    emit(ServeMirror{head().number, head().id, term_, may_name_peer()});
 }
 
 void Machine::mirror_serving(const Event& event) {

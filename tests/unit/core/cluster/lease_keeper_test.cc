@@ -34,7 +34,7 @@ class LeaseOfAPrimary : public testing::Test {
         opened.term = {5, 5};
         step(opened);
     }
-    void follow() {
+    void follow(Instant now = kNow) {
         Report peer;
         peer.module_id = record_.module_id;
         peer.chain = record_.chain;
@@ -42,7 +42,7 @@ class LeaseOfAPrimary : public testing::Test {
         peer.term = {5, 5};
         peer.data_ok = true;
         peer.witness = peer.witness_configured = settings_.witness;
-        step(PeerReported{peer});
+        step(PeerReported{peer}, now);
     }
     bool step(const Event& event, Instant now = kNow) {
         effects_.clear();
@@ -96,6 +96,45 @@ TEST_F(LeaseOfAPrimary, AloneByItsPolicyItIsNotBound) {
     flushed();
     EXPECT_EQ(machine_->record().chain.head().decision.in_sync, InSync::only(Node::First));
     EXPECT_FALSE(lease_.bounded());
+}
+
+/// That this node hears again says nothing of when the other one heard it.
+TEST_F(LeaseOfAPrimary, ASilenceThatEndsGivesNoTime) {
+    start();
+    lease_.confirm(Lease::By::Mirror, kNow);
+    adopt();
+    follow();
+    step(PeerSilent{}, kNow + 1s);
+    ASSERT_FALSE(lease_.bounded()) << "its copy is not durable yet";
+    follow(kNow + 1200ms);
+    EXPECT_TRUE(began_);
+    EXPECT_EQ(lease_.expiry(), kNow + kBound);
+}
+
+/// It cannot have taken over before it is told, and that is later.
+TEST_F(LeaseOfAPrimary, AJoinerIsCountedFromNow) {
+    record_.chain.append(entry(3, InSync::only(Node::First), true));
+    start();
+    lease_.confirm(Lease::By::Mirror, kNow - 1s);
+    adopt();
+    step(AddressesHeld{});
+    step(UnitsStarted{});
+    Report peer;
+    peer.module_id = record_.module_id;
+    peer.chain = record_.chain;
+    peer.activity = Activity::Rebuilding;
+    peer.outdated = peer.data_ok = true;
+    peer.term = {5, 5};
+    peer.attempt = 4;
+    step(PeerReported{peer});
+    std::uint64_t token = 0;
+    for (const Effect& effect : effects_) {
+        if (const auto* resync = std::get_if<StartResync>(&effect)) token = resync->token;
+    }
+    ASSERT_FALSE(lease_.bounded());
+    step(JoinReady{token});
+    ASSERT_EQ(count<TellIn>(effects_), 1U);
+    EXPECT_EQ(lease_.expiry(), kNow + kBound);
 }
 
 TEST_F(LeaseOfAPrimary, WithAWitnessItIsBoundUntilThatHasSpoken) {
