@@ -351,6 +351,7 @@ void Machine::apply_shrink() {
 void Machine::settled() {
     if (phase_ == Phase::Withdrawing && addresses_gone_) return withdrawn();
     if (phase_ == Phase::Together && peer_ == Peer::Absent) return close_now();
+    if (phase_ == Phase::Ceding && goal_ == Goal::Reopen) return ceded();
     if (phase_ == Phase::Ceding) return goal_ == Goal::Stop ? close_now() : resume();
     consider_peer();
 }
@@ -497,7 +498,9 @@ void Machine::ceding_report(const Event& event) {
     }
     if (learn(report) || !record_.ceding) return enter_waiting();
     bool taking = report.activity == Activity::Following || report.activity == Activity::Sealing;
-    if (taking || shrink_ != Shrink::None) return;
+    if (taking) return;
+    if (shrink_ == Shrink::Delayed && !record_.exchange) return begin_shrink();  // as serving
+    if (shrink_ != Shrink::None) return;
     if (goal_ == Goal::Reopen) return ceded();
     // It never recorded it and says so: cancelled by agreement, never by silence.
     evict_ = true;
@@ -529,9 +532,14 @@ void Machine::ceding_stop(const Event& event) {
     if (!contact_) close_now();
 }
 
+/// Nobody answers a flush any more. If it is not seen whether the peer takes the module, that is
+/// awaited with the mirror open, as after a restart.
 void Machine::ceding_mirror_failed(const Event&) {
-    if (goal_ != Goal::Stop) goal_ = Goal::Reopen;
-    if (shrink_ == Shrink::Flushing) shrink_ = Shrink::None;  // nobody answers the flush
+    if (goal_ == Goal::Stop) return;
+    goal_ = Goal::Reopen;
+    if (shrink_ == Shrink::Proposed) return;
+    shrink_ = Shrink::None;
+    if (silent_) ceded();
 }
 
 void Machine::together_report(const Event& event) {

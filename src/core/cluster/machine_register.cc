@@ -285,6 +285,7 @@ void Machine::ceding_register(const Event& event) {
     if (contact_) return;  // its report is on its way
     learn_given();
     record_.chain.append({shown_->decision, false, Confirmation::Register});
+    moved();
     record_.outdated = !in_sync_self();
     record_.ceding.reset();
     persist();
@@ -294,7 +295,8 @@ void Machine::ceding_register(const Event& event) {
 
 void Machine::ceding_silent(const Event& event) {
     if (goal_ == Goal::Stop) return close_now();  // the record says that this node gave it
-    if (!by_witness()) return;                    // whether it took the module it alone knows
+    if (goal_ == Goal::Reopen && shrink_ == Shrink::None) return ceded();  // nobody can flush
+    if (!by_witness()) return;  // whether it took the module it alone knows
     if (taken()) return ceding_register(event);
     if (shrink_ != Shrink::None) return;
     evict_ = true;

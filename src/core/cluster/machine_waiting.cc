@@ -8,6 +8,8 @@
 namespace ha::cluster {
 
 void Machine::enter_waiting() {
+    // The mirror ended meanwhile: it is opened first.
+    if (phase_ == Phase::Ceding && goal_ == Goal::Reopen) return ceded();
     proposal_.reset();
     ceded_to_us_.reset();
     shrink_ = Shrink::None;

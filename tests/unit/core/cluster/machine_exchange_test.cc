@@ -154,5 +154,49 @@ TEST_F(HandOver, WhoCededAndSeesNobodyStaysInSByTheSecondExchange) {
     EXPECT_FALSE(primary_.machine->record().outdated);
 }
 
+/// Its own mirror ended, and so it ceded; then the other node is lost. No flush is answered until
+/// the mirror is open again.
+TEST_F(HandOver, WhoCededForWantOfAMirrorOpensItWhenTheOtherIsSilent) {
+    for (const Event& event : std::initializer_list<Event>{
+             MirrorFailed{"worker-gone", ""}, AddressesDropped{}, UnitsGone{}, HeldFailed{}}) {
+        step(primary_, event);
+    }
+    ASSERT_EQ(primary_.machine->phase(), Phase::Ceding);
+    const auto effects = step(primary_, PeerSilent{});
+    EXPECT_EQ(count<OpenMirror>(effects), 1U);
+    EXPECT_EQ(count<MakeDurable>(effects), 0U);
+    MirrorOpened opened;
+    opened.marker_valid = true;
+    for (const Event& event :
+         std::initializer_list<Event>{opened, AddressesDropped{}, UnitsGone{}, HeldFailed{}}) {
+        step(primary_, event);
+    }
+    ASSERT_EQ(primary_.machine->phase(), Phase::Waiting);
+    EXPECT_TRUE(primary_.machine->record().ceding);
+    now_ += Settings{}.boot_wait;
+    const auto flush = step(primary_, DeadlinePassed{});
+    ASSERT_EQ(count<MakeDurable>(flush), 1U);
+    const auto wanted = asked(step(primary_, MadeDurable{find<MakeDurable>(flush)->token}));
+    ASSERT_TRUE(wanted) << "cancelled by winning this, or not at all (R8)";
+    EXPECT_EQ(wanted->decision.in_sync, InSync::only(Node::First));
+}
+
+/// Meanwhile the other node was lost, and the witness; both come back.
+TEST_F(HandOver, WhatWasDelayedWhileCedingGoesOnWhenTheOtherIsBack) {
+    for (const Event& event : std::initializer_list<Event>{SwapRequested{}, UnitsStopped{},
+                                                           Drained{}, AddressesDropped{}}) {
+        step(primary_, event);
+    }
+    ASSERT_EQ(primary_.machine->phase(), Phase::Ceding);
+    step(primary_, WitnessLost{});
+    const auto flush = step(primary_, PeerSilent{});
+    ASSERT_EQ(count<MakeDurable>(flush), 1U);
+    EXPECT_EQ(count<AskWitness>(step(primary_, MadeDurable{find<MakeDurable>(flush)->token})), 0U);
+    Report away = *said_by(secondary_);
+    away.activity = Activity::Waiting;
+    away.power_lost = true;
+    EXPECT_EQ(count<MakeDurable>(step(primary_, PeerReported{away})), 1U);
+}
+
 }  // namespace
 }  // namespace ha::cluster
