@@ -81,6 +81,8 @@ inline constexpr MessageId kAddressTaken{"1afe4c51b33c4156962b119bd86bdaaf"};
 inline constexpr MessageId kAddressDropped{"4504ef2ed2264351a8a3ed5772742b8a"};
 /// Another machine uses a virtual IP.
 inline constexpr MessageId kAddressConflict{"c46f52480f274ae5bc65167c37bccfb7"};
+/// Before this node served alone it asked whether another machine has the virtual IPs.
+inline constexpr MessageId kAddressesAsked{"0d94a6c3f3b84b6f8a0b8f4f7a51d2e8"};
 /// The application of a module runs.
 inline constexpr MessageId kUnitsStarted{"191e39f5c8ce46fba7a341c6a1c273bb"};
 /// The application of a module was stopped.
@@ -153,6 +155,7 @@ inline constexpr std::array kAll{kDaemonStarted,
                                  kAddressTaken,
                                  kAddressDropped,
                                  kAddressConflict,
+                                 kAddressesAsked,
                                  kUnitsStarted,
                                  kUnitsStopped,
                                  kUnitFailed,

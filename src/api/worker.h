@@ -246,6 +246,13 @@ struct HoldAddresses {
 struct DropAddresses {
     std::string module;
 };
+/// Does another machine have one of them? Nothing is held or dropped. Answer: AddressesProbed,
+/// within two seconds.
+struct ProbeAddresses {
+    std::string module;
+    std::uint64_t token = 0;
+    std::vector<std::string> addresses;
+};
 struct AddressesHeld {
     std::string module;
 };
@@ -255,6 +262,14 @@ struct AddressesDropped {
 struct AddressesFailed {
     std::string module;
     std::string text;
+};
+struct AddressesProbed {
+    std::string module;
+    std::uint64_t token = 0;  // of the order it answers
+    std::string taken;        // the one that was answered for first; empty: none was
+    std::string mac;          // who answered
+    bool asked = false;       // for one of them at least: else silence means nothing
+    std::string trouble;      // which could not be asked for, and why
 };
 
 // ---- orders to and facts from ha-watchdog
@@ -294,14 +309,14 @@ struct UnitFailed {
 using Order = std::variant<OpenMirror, ServeMirror, FollowMirror, StartResync, StopResync, TellIn,
                            SealMirror, MakeDurable, DrainMirror, ResumeMirror, AllowAcknowledge,
                            FailHeld, HoldMirror, CloseMirror, HoldAddresses, DropAddresses,
-                           StartUnits, StopUnits, KillUnits, LookAtLease>;
+                           ProbeAddresses, StartUnits, StopUnits, KillUnits, LookAtLease>;
 
 using Fact = std::variant<WorkerHello, MirrorOpened, MirrorFailed, MirrorServing, MirrorFollowing,
                           StreamUp, StreamDown, MirrorEvidence, AcknowledgementsStalled,
                           PeerCopyFailed, LocalCopyFailed, ResyncProgress, JoinReady, ToldIn,
                           Sealed, MadeDurable, Drained, FirstModification, HeldFailed, MirrorClosed,
                           ChangedAlone, AddressesHeld, AddressesDropped, AddressesFailed,
-                          UnitsStarted, UnitsStopped, UnitsGone, UnitFailed>;
+                          AddressesProbed, UnitsStarted, UnitsStopped, UnitsGone, UnitFailed>;
 
 /// The module a fact of a worker that serves all modules is about; empty for the others.
 inline std::string module_of(const Fact& fact) {

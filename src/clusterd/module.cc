@@ -39,6 +39,7 @@ cluster::Settings settings(const config::ModuleConfig& module, const config::Clu
             result.preferred = node;
         }
     }
+    result.addresses = !module.virtual_ips.empty();
     result.restart_budget = module.failover.restarts.count;
     if (cluster.witness) result.witness = cluster.witness->store;
     result.rules = config::rules_digest(module);
@@ -173,7 +174,9 @@ void Module::execute_report(const cluster::Report& report) {
 }
 
 void Module::order(api::WorkerKind kind, api::Order order) {
-    if (kind == api::WorkerKind::Vip) vip_order_ = order;
+    // What is to be there, for a worker that starts anew. A question the machine asks again.
+    const bool asks = std::holds_alternative<api::ProbeAddresses>(order);
+    if (kind == api::WorkerKind::Vip && !asks) vip_order_ = order;
     if (kind == api::WorkerKind::Watchdog) watchdog_order_ = order;
     outside_.send_order(kind, order);
 }

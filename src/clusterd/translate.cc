@@ -78,6 +78,10 @@ struct ToOrder {
     Answer operator()(const cluster::DropAddresses&) const {
         return Addressed{WorkerKind::Vip, api::DropAddresses{module.name}};
     }
+    Answer operator()(const cluster::ProbeAddresses& e) const {
+        return Addressed{WorkerKind::Vip,
+                         api::ProbeAddresses{module.name, e.token, module.virtual_ips}};
+    }
     Answer operator()(const cluster::StartUnits&) const {
         return Addressed{WorkerKind::Watchdog, api::StartUnits{module.name, module.units}};
     }
@@ -143,6 +147,9 @@ struct ToEvent {
     Answer operator()(const api::MirrorClosed&) const { return cluster::MirrorClosed{}; }
     Answer operator()(const api::AddressesHeld&) const { return cluster::AddressesHeld{}; }
     Answer operator()(const api::AddressesDropped&) const { return cluster::AddressesDropped{}; }
+    Answer operator()(const api::AddressesProbed& f) const {
+        return cluster::AddressesProbed{f.token, f.taken, f.mac, f.asked, f.trouble};
+    }
     Answer operator()(const api::UnitsStarted&) const { return cluster::UnitsStarted{}; }
     Answer operator()(const api::UnitsStopped&) const { return cluster::UnitsStopped{}; }
     Answer operator()(const api::UnitsGone&) const { return cluster::UnitsGone{}; }
@@ -183,7 +190,7 @@ std::string error_name(const std::string& code) {
 
 api::MessageId message_id(const std::string& code) {
     namespace m = api::message;
-    static const std::array<std::pair<const char*, api::MessageId>, 24> kIds{{
+    static const std::array<std::pair<const char*, api::MessageId>, 26> kIds{{
         {"decision", m::kDecisionRecorded},
         {"birth", m::kDecisionRecorded},
         {"consented", m::kDecisionRecorded},
@@ -191,6 +198,8 @@ api::MessageId message_id(const std::string& code) {
         {"restarting", m::kUnitFailed},
         {"restart", m::kRestartOrdered},
         {"failover", m::kFailoverSwitched},
+        {"address-free", m::kAddressesAsked},
+        {"address-unasked", m::kAddressesAsked},
         {"preferred", m::kPreferredReady},
         {"at-boot", m::kAtBootSwitched},
         {"handing-over", m::kRestartBudgetSpent},

@@ -1,6 +1,7 @@
 #include "io/arp.h"
 
 #include <arpa/inet.h>
+#include <ifaddrs.h>
 #include <linux/if_arp.h>
 #include <linux/if_ether.h>
 #include <linux/if_packet.h>
@@ -14,7 +15,7 @@
 
 namespace ha::io {
 
-struct [[gnu::packed]] ArpLink::Frame {
+struct [[gnu::packed]] ArpFrame {
     std::uint16_t hardware = htons(ARPHRD_ETHER);
     std::uint16_t protocol = htons(ETH_P_IP);
     std::uint8_t hardware_length = 6;
@@ -42,6 +43,43 @@ std::string text_of(const Mac& mac) {
     return text.data();
 }
 
+std::optional<ArpClaim> read_arp(std::span<const std::uint8_t> packet) {
+    ArpFrame frame;
+    if (packet.size() < sizeof(frame)) return std::nullopt;
+    std::memcpy(&frame, packet.data(), sizeof(frame));
+    const ArpFrame usual;
+    const bool request = frame.operation == htons(ARPOP_REQUEST);
+    const bool ethernet =
+        frame.hardware == usual.hardware || frame.hardware == htons(ARPHRD_IEEE802);
+    const bool known = ethernet && frame.protocol == usual.protocol &&
+                       frame.hardware_length == usual.hardware_length &&
+                       frame.protocol_length == usual.protocol_length &&
+                       (request || frame.operation == htons(ARPOP_REPLY));
+    const bool group = (frame.sender_mac[0] & 1) != 0;
+    if (!known || group || frame.sender_mac == Mac{}) return std::nullopt;
+    const bool probes = frame.sender == 0;
+    const std::uint32_t address = ntohl(probes ? frame.target : frame.sender);
+    if (address == 0 || (probes && !request)) return std::nullopt;
+    return ArpClaim{address, frame.sender_mac, probes};
+}
+
+std::vector<Mac> own_macs() {
+    std::vector<Mac> macs;
+    ifaddrs* all = nullptr;
+    if (::getifaddrs(&all) < 0) return macs;
+    for (const ifaddrs* each = all; each != nullptr; each = each->ifa_next) {
+        if (each->ifa_addr == nullptr || each->ifa_addr->sa_family != AF_PACKET) continue;
+        sockaddr_ll place{};
+        std::memcpy(&place, each->ifa_addr, sizeof(place));
+        Mac mac{};
+        if (place.sll_halen != mac.size()) continue;
+        std::copy_n(place.sll_addr, mac.size(), mac.begin());
+        if (mac != Mac{}) macs.push_back(mac);
+    }
+    ::freeifaddrs(all);
+    return macs;
+}
+
 Result<> ArpLink::open(int index) {
     fd_.reset(::socket(AF_PACKET, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, htons(ETH_P_ARP)));
     sockaddr_ll place{};
@@ -60,7 +98,7 @@ Result<> ArpLink::open(int index) {
 
 // As a request and as a reply: there are stacks that learn from one kind only.
 Result<> ArpLink::announce(std::uint32_t address) {
-    Frame frame;
+    ArpFrame frame;
     frame.sender_mac = mac_;
     frame.sender = frame.target = htonl(address);
     auto asked = send(frame);
@@ -71,13 +109,13 @@ Result<> ArpLink::announce(std::uint32_t address) {
 }
 
 Result<> ArpLink::probe(std::uint32_t address) {
-    Frame frame;
+    ArpFrame frame;
     frame.sender_mac = mac_;
     frame.target = htonl(address);
     return send(frame);
 }
 
-Result<> ArpLink::send(const Frame& frame) {
+Result<> ArpLink::send(const ArpFrame& frame) {
     sockaddr_ll everybody{};
     everybody.sll_family = AF_PACKET;
     everybody.sll_protocol = htons(ETH_P_ARP);
@@ -92,17 +130,15 @@ Result<> ArpLink::send(const Frame& frame) {
 
 void ArpLink::receive() {
     for (int turn = 0; turn < 64; ++turn) {
-        Frame frame;
+        std::array<std::uint8_t, sizeof(ArpFrame)> packet{};
         sockaddr_ll from{};
         socklen_t length = sizeof(from);
-        const auto got = ::recvfrom(fd_.get(), &frame, sizeof(frame), 0,
+        const auto got = ::recvfrom(fd_.get(), packet.data(), packet.size(), 0,
                                     reinterpret_cast<sockaddr*>(&from), &length);
         if (got < 0) return;
-        if (got < static_cast<ssize_t>(sizeof(frame)) || from.sll_pkttype == PACKET_OUTGOING)
-            continue;
-        const Mac sender = frame.sender_mac;
-        if (frame.protocol != htons(ETH_P_IP) || frame.sender == 0 || sender == mac_) continue;
-        on_claim_(ArpClaim{ntohl(frame.sender), sender});
+        if (from.sll_pkttype == PACKET_OUTGOING) continue;
+        const auto claim = read_arp(std::span(packet).first(static_cast<std::size_t>(got)));
+        if (claim && claim->mac != mac_) on_claim_(*claim);
     }
 }
 

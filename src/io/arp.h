@@ -3,7 +3,10 @@
 #include <array>
 #include <cstdint>
 #include <functional>
+#include <optional>
+#include <span>
 #include <string>
+#include <vector>
 
 #include "base/result.h"
 #include "io/fd.h"
@@ -17,11 +20,23 @@ namespace ha::io {
 using Mac = std::array<std::uint8_t, 6>;
 std::string text_of(const Mac& mac);
 
-/// What another machine said: it is `mac` and has `address`.
+/// What another machine said: it is `mac` and has `address`; or, with `probes`, that it would take
+/// it if nobody had it (RFC 5227).
 struct ArpClaim {
     std::uint32_t address = 0;
     Mac mac{};
+    bool probes = false;
+
+    bool operator==(const ArpClaim&) const = default;
 };
+/// What an ARP packet claims, whoever made it; none: it is not one for IPv4 over Ethernet, or
+/// claims nothing. What follows the packet (Ethernet pads) is not looked at.
+std::optional<ArpClaim> read_arp(std::span<const std::uint8_t> packet);
+
+/// Of every link of this node.
+std::vector<Mac> own_macs();
+
+struct ArpFrame;  // RFC 826
 
 class ArpLink {
   public:
@@ -35,10 +50,10 @@ class ArpLink {
     Result<> announce(std::uint32_t address);
     /// Who has the address answers; the answer comes as a claim.
     Result<> probe(std::uint32_t address);
+    [[nodiscard]] const Mac& mac() const { return mac_; }
 
   private:
-    struct Frame;
-    Result<> send(const Frame& frame);
+    Result<> send(const ArpFrame& frame);
     void receive();
 
     Fd fd_;

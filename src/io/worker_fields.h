@@ -100,9 +100,12 @@ HA_WIRE(LookAtLease, v("module", m.module), v("kill_bound_ns", m.kill_bound))
 
 HA_WIRE(HoldAddresses, v("module", m.module), v("addresses", m.addresses))
 HA_WIRE(DropAddresses, v("module", m.module))
+HA_WIRE(ProbeAddresses, v("module", m.module), v("token", m.token), v("addresses", m.addresses))
 HA_WIRE(AddressesHeld, v("module", m.module))
 HA_WIRE(AddressesDropped, v("module", m.module))
 HA_WIRE(AddressesFailed, v("module", m.module), v("text", m.text))
+HA_WIRE(AddressesProbed, v("module", m.module), v("token", m.token), v("taken", m.taken),
+        v("mac", m.mac), v("asked", m.asked), v("trouble", m.trouble))
 
 HA_WIRE(StartUnits, v("module", m.module), v("units", m.units))
 HA_WIRE(StopUnits, v("module", m.module), v("units", m.units))

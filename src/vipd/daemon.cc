@@ -45,6 +45,7 @@ Daemon::Daemon(io::Loop& loop, io::Netlink netlink, Places places)
       leases_(
           loop, [this](const std::string& module) { let_go(module); }, places_.leases),
       timer_(loop),
+      probe_timer_(loop),
       dump_timer_(loop) {}
 
 Result<> Daemon::start() {
@@ -88,6 +89,8 @@ void Daemon::on_order(const api::Order& order) {
         hold(*it);
     else if (const auto* drop = std::get_if<api::DropAddresses>(&order))
         step(vip::DropOrdered{drop->module});
+    else if (const auto* probed = std::get_if<api::ProbeAddresses>(&order))
+        probe(*probed);
     else if (const auto* lease = std::get_if<api::LookAtLease>(&order))
         may_hold(lease->module);
     else
@@ -138,7 +141,7 @@ void Daemon::step(const vip::Event& event) {
 }
 
 void Daemon::settle() {
-    listen_where_held();
+    listen_where_wanted();
     const auto deadline = holder_.next_deadline();
     if (deadline)
         timer_.arm(*deadline, [this] { step(vip::TimePassed{}); });
@@ -192,7 +195,7 @@ void Daemon::remove(const vip::RemoveAddress& effect) {
 
 // Nothing but the announcement is lost if the link cannot send: the next one is near.
 void Daemon::announce(const vip::Announce& effect) {
-    listen_where_held();
+    listen_where_wanted();
     auto link = arp_.find(effect.index);
     if (link == arp_.end()) return;
     auto done = link->second->announce(effect.address.number);
@@ -214,32 +217,97 @@ void Daemon::tell_failure(const vip::ReportFailed& effect) {
     clusterd_.send(api::AddressesFailed{effect.module, effect.text});
 }
 
+void Daemon::probe(const api::ProbeAddresses& order) {
+    vip::ProbeOrdered event{order.module, order.token, {}, "", io::own_macs()};
+    for (const auto& text : order.addresses) {
+        const auto parsed = vip::Vip::parse(text);
+        const auto place = parsed ? holder_.place_for(*parsed) : tl::unexpected(parsed.error());
+        if (place) {
+            const io::ArpLink* link = arp_link(*place);
+            event.targets.push_back(
+                {parsed->address, *place, link == nullptr ? io::Mac{} : link->mac()});
+        } else if (event.trouble.find(place.error().text) == std::string::npos) {
+            event.trouble += (event.trouble.empty() ? "" : "; ") + place.error().text;
+        }
+    }
+    step_prober(event);
+}
+
+void Daemon::step_prober(const vip::ProbeEvent& event) {
+    std::vector<vip::ProbeEvent> events{event};
+    while (!events.empty()) {
+        for (const auto& each : std::exchange(events, {})) {
+            std::vector<vip::ProbeEffect> effects;
+            prober_.step(io::boot_now(), each, effects);
+            for (const auto& effect : effects) perform(effect);
+        }
+        events = std::exchange(ask_failures_, {});
+    }
+    listen_where_wanted();
+    const auto deadline = prober_.next_deadline();
+    if (!deadline) return probe_timer_.cancel();
+    probe_timer_.arm(*deadline, [this] { step_prober(vip::ProbeTimePassed{}); });
+}
+
+void Daemon::perform(const vip::ProbeEffect& effect) {
+    if (const auto* it = std::get_if<vip::Ask>(&effect)) return ask(*it);
+    const auto& probed = std::get<vip::ReportProbed>(effect);
+    api::AddressesProbed fact{probed.module, probed.token, "", "", probed.asked, probed.trouble};
+    if (probed.taken) {
+        fact.taken = probed.taken->text();
+        fact.mac = io::text_of(probed.mac);
+    }
+    clusterd_.send(fact);
+}
+
+void Daemon::ask(const vip::Ask& effect) {
+    io::ArpLink* link = arp_link(effect.index);
+    auto done =
+        link == nullptr ? fail("its link knows no ARP") : link->probe(effect.address.number);
+    if (done) return;
+    ask_failures_.emplace_back(vip::AskFailed{effect.index, effect.address, done.error().text});
+}
+
 // Posted: a step may close the very socket that is being read.
 void Daemon::on_claim(int index, const io::ArpClaim& claim) {
     const vip::Ipv4 address{claim.address};
+    if (prober_.listens(index, address)) {
+        loop_.post([this, index, address, claim] {
+            step_prober(vip::ClaimHeard{index, address, claim.mac, claim.probes});
+        });
+    }
     const auto held = holder_.held();
-    if (std::find(held.begin(), held.end(), std::pair{address, index}) == held.end()) return;
+    const bool ours = std::find(held.begin(), held.end(), std::pair{address, index}) != held.end();
+    if (claim.probes || !ours) return;
     loop_.post([this, address, mac = claim.mac] {
         step(vip::ConflictSeen{address, io::text_of(mac)});
     });
 }
 
-// One ARP socket for each link that carries one of our addresses. Links without Ethernet addresses
-// have no ARP and need none.
-void Daemon::listen_where_held() {
+/// None: it has no Ethernet addresses, so no ARP, or cannot be listened on.
+io::ArpLink* Daemon::arp_link(int index) {
+    auto& link = arp_[index];
+    if (link) return link.get();
+    auto fresh = std::make_unique<io::ArpLink>(
+        loop_, [this, index](const io::ArpClaim& claim) { on_claim(index, claim); });
+    if (fresh->open(index)) link = std::move(fresh);
+    if (!link) arp_.erase(index);
+    return arp_.count(index) == 0 ? nullptr : arp_[index].get();
+}
+
+// One ARP socket for each link that carries one of our addresses or is asked on. Links without
+// Ethernet addresses have no ARP and need none.
+void Daemon::listen_where_wanted() {
     std::set<int> wanted;
     std::string status;
     for (const auto& [address, index] : holder_.held()) {
         wanted.insert(index);
         status += " " + address.text();
     }
-    std::erase_if(arp_, [&](const auto& link) { return wanted.count(link.first) == 0; });
-    for (int index : wanted) {
-        if (arp_.count(index) != 0) continue;
-        auto link = std::make_unique<io::ArpLink>(
-            loop_, [this, index](const io::ArpClaim& claim) { on_claim(index, claim); });
-        if (link->open(index)) arp_[index] = std::move(link);
-    }
+    std::erase_if(arp_, [&](const auto& link) {
+        return wanted.count(link.first) == 0 && !prober_.listens(link.first);
+    });
+    for (int index : wanted) arp_link(index);
     io::notify_status(status.empty() ? "No virtual address is here." : "Here:" + status);
 }
 

@@ -6,6 +6,7 @@
 
 #include "api/worker.h"
 #include "core/vip/holder.h"
+#include "core/vip/prober.h"
 #include "io/arp.h"
 #include "io/lease_page.h"
 #include "io/loop.h"
@@ -30,6 +31,10 @@ class Daemon {
     bool may_hold(const std::string& module);
     void let_go(const std::string& module);
     void on_change(const io::NetworkChange& change);
+    void probe(const api::ProbeAddresses& order);
+    void step_prober(const vip::ProbeEvent& event);
+    void perform(const vip::ProbeEffect& effect);
+    void ask(const vip::Ask& effect);
     void on_claim(int index, const io::ArpClaim& claim);
     Result<> dump();
     void dump_again();
@@ -41,7 +46,8 @@ class Daemon {
     void announce(const vip::Announce& effect);
     void tell_conflict(const vip::TellConflict& effect);
     void tell_failure(const vip::ReportFailed& effect);
-    void listen_where_held();
+    io::ArpLink* arp_link(int index);
+    void listen_where_wanted();
 
     io::Loop& loop_;
     Places places_;
@@ -50,11 +56,14 @@ class Daemon {
     io::WorkerClient clusterd_;
     io::LeaseWatches leases_;
     io::Timer timer_;
+    io::Timer probe_timer_;
     io::Timer dump_timer_;
     unsigned failed_dumps_ = 0;  // in a row
     Result<> outcome_;
     vip::Holder holder_;
+    vip::Prober prober_;
     std::vector<vip::Event> answers_;  // of the kernel, to what the last step asked of it
+    std::vector<vip::ProbeEvent> ask_failures_;
     std::map<int, std::unique_ptr<io::ArpLink>> arp_;
 };
 

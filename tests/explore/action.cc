@@ -32,6 +32,7 @@ constexpr std::pair<What, const char*> kTexts[] = {
     {What::Heard, "the peer is heard again by"},
     {What::Ahead, "a heartbeat with a newer decision reaches"},
     {What::Answered, "a ping target answers"},
+    {What::Probed, "an answer of ha-vipd comes on"},
     {What::Deadline, "a deadline passes on"},
     {What::Expired, "that the lease has run out is noticed by the clusterd of"},
     {What::Stop, "stop is ordered on"},
@@ -149,8 +150,18 @@ class Lister {
             }
         }
         if (target_answers(node)) add(What::Answered, node);
+        if (side.probe) probed(node);
         if (side.machine->next_deadline() && !waits_for_lease(node)) add(What::Deadline, node);
         if (side.lease.run_out && side.machine->serving()) add(What::Expired, node);
+    }
+
+    void probed(Node node) {
+        const auto add_one = [&](Probe one) {
+            add(What::Probed, node, static_cast<std::size_t>(one));
+        };
+        add_one(Probe::Unanswered);
+        add_one(Probe::NotAsked);
+        if (state_.at(other(node)).addresses) add_one(Probe::Taken);
     }
 
     [[nodiscard]] bool target_answers(Node node) const {
@@ -251,6 +262,8 @@ std::string describe(const Action& action) {
     if (action.what != What::Forgets) line += action.node == Node::First ? " A" : " B";
     const bool loses = action.what == What::PowerOff || action.what == What::PowerOffDurable ||
                        action.what == What::Blink;
+    const std::array<const char*, 3> probes{": nobody has them", ": another has them", ": no link"};
+    if (action.what == What::Probed) line += probes.at(action.detail);
     if (loses) line += ", which keeps writes " + std::to_string(action.detail) + " (bits)";
     return line;
 }

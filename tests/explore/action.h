@@ -18,6 +18,7 @@ enum class What : std::uint8_t {
     Heard,     // evidence of life again
     Ahead,     // a heartbeat shows a newer decision
     Answered,  // a ping target answers what was asked in this silence
+    Probed,    // ha-vipd has asked for the addresses; `detail`: Probe
     Deadline,  // next_deadline() has passed
     Expired,   // LeaseExpired
     Stop,      // commands
@@ -50,6 +51,8 @@ enum class What : std::uint8_t {
     Notices,  // the other end has
     Stalled
 };
+
+enum class Probe : std::uint8_t { Unanswered, Taken, NotAsked };
 
 /// One move of the world, and how far what it began goes on by itself.
 struct Action {

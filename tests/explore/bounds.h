@@ -33,6 +33,7 @@ struct Bounds {
     /// Not 0: a node may stand still, so that a lease runs out at any later time. Then nothing that
     /// is left to check rests on a clock, and single execution, which does, is not checked.
     unsigned late = 0;
+    unsigned addresses = 0;  // not 0: the module has some, and who has them may answer, or not
     Beginning beginning = Beginning::Pair;
 };
 

@@ -187,6 +187,7 @@ class Canon {
         add(one.hold);
     }
     void detail(const AllowAcknowledge& one) { add(one.decision); }
+    void detail(const ProbeAddresses& one) { token(one.token); }
     void detail(const OpenMirror& one) { add(one.module_id); }
     void detail(const Refuse&) {}
     void detail(const Tell&) {}
@@ -202,9 +203,14 @@ class Canon {
     void detail(const MirrorFailed&) {}
     void detail(const PeerCopyFailed&) {}
     void detail(const UnitFailed&) {}
+    void detail(const AddressesProbed&) {}
     void detail(const WitnessConfigured&) {}
 
     // the world
+    void add(const AddressProbes& probes) {
+        const auto& [under_way, due, taken, mac, unanswered, failing_since, trouble] = probes;
+        state(under_way, due, taken.empty(), unanswered, failing_since);
+    }
     void add(const Copy& copy) { state(copy.kernel, copy.disk, copy.sealed); }
     void add(const Operation& one) { state(one.kind, one.covers, one.done, one.lost); }
     void add(const Mirror& mirror) {
@@ -230,7 +236,8 @@ class Canon {
         state(side.heard, side.said, side.reached, side.shown, side.mirror);
         state(side.lease.bounded, side.lease.run_out, side.lease.heard, side.lease.stale,
               side.on_its_own);
-        state(side.units, side.addresses);
+        state(side.units, side.addresses, side.probe.has_value());
+        if (side.probe) token(*side.probe);
     }
     void add(const Asked& asked) { state(asked.from, asked.awaited, asked.expected, asked.value); }
     void add(const Truth::Known& known) {

@@ -54,6 +54,7 @@ constexpr Number kNumbers[] = {
     {"--commands", &Bounds::commands},   {"--stalls", &Bounds::stalls},
     {"--slow", &Bounds::slow},           {"--reports", &Bounds::reports},
     {"--late", &Bounds::late},           {"--targets", &Bounds::targets},
+    {"--addresses", &Bounds::addresses},
 };
 
 [[noreturn]] void usage() {

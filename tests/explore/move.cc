@@ -1,5 +1,7 @@
 #include "move.h"
 
+#include <utility>
+
 #include "base/assert.h"
 
 namespace ha::explore {
@@ -37,6 +39,7 @@ void Move::begin(const Action& action) {
         case What::Heard:
         case What::Ahead:
         case What::Answered:
+        case What::Probed:
         case What::Deadline:
         case What::Expired:
             return begin_at_clusterd(action);
@@ -100,6 +103,12 @@ void Move::begin_at_clusterd(const Action& action) {
     if (action.what == What::Answered) {
         side.answered = state_.reached[index_of(node)] = true;
         return deliver(node, TargetAnswered{});
+    }
+    if (action.what == What::Probed) {
+        const auto probe = static_cast<Probe>(action.detail);
+        const std::uint64_t token = *std::exchange(side.probe, std::nullopt);
+        const char* taken = probe == Probe::Taken ? "192.0.2.10" : "";
+        return deliver(node, AddressesProbed{token, taken, "", probe != Probe::NotAsked, ""});
     }
     if (action.what == What::Expired) return deliver(node, LeaseExpired{});
     side.hearing = Hearing::Hears;

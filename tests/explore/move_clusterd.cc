@@ -47,6 +47,7 @@ Settings Move::settings(Node node) const {
     settings.names = {"A", "B"};
     settings.module = "m";
     settings.policy = setup_.decider == Decider::Safe ? Policy::Safe : Policy::Available;
+    settings.addresses = setup_.bounds.addresses != 0;
     settings.ping_targets = setup_.decider == Decider::Ping;
     if (setup_.decider == Decider::Witness) settings.witness = kWitness;
     return settings;
@@ -104,6 +105,7 @@ void Move::crash(Node node, bool recorded) {
     side.said.reset();
     side.heard.reset();
     side.mail.clear();
+    side.probe.reset();
     side.hearing = Hearing::Hears;
     side.peer_ahead = side.answered = false;
     forget_client(node);

@@ -25,6 +25,8 @@ void Move::workers(Node node, const Effect& effect) {
     } else if (std::holds_alternative<DropAddresses>(effect)) {
         side.addresses = false;
         fact(node, AddressesDropped{});
+    } else if (const auto* probe = std::get_if<ProbeAddresses>(&effect)) {
+        side.probe = probe->token;
     } else if (std::holds_alternative<StartUnits>(effect) && may) {
         side.units = true;
         fact(node, UnitsStarted{});

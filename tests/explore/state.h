@@ -152,6 +152,7 @@ struct Side {
     Mirror mirror;
     bool units = false;
     bool addresses = false;
+    std::optional<std::uint64_t> probe;  // ha-vipd asks whether they are elsewhere
 
     /// Something here goes on by itself.
     [[nodiscard]] bool busy() const { return persisting || !queue.empty() || !facts.empty(); }

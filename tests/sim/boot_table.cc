@@ -16,7 +16,9 @@ enum class Before {
     SecondaryLeft,    // the secondary was stopped, by agreement; then the primary lost power
     NetworkLost,      // nobody heard anybody, for long; then both lost power
     StoppedTogether,  // by `stop --all`
-    PrimaryStopped    // handed over to the secondary by its stop; then that lost power
+    PrimaryStopped,   // handed over to the secondary by its stop; then that lost power
+    OtherServes,      // as NetworkLost, but only the node that is started lost power
+    OtherServesAway   // and the addresses' network is cut, too
 };
 
 const char* name(Before before) {
@@ -31,6 +33,10 @@ const char* name(Before before) {
             return "stopped together";
         case Before::PrimaryStopped:
             return "the primary was stopped and handed over, then the other lost power";
+        case Before::OtherServes:
+            return "cut from each other for long, then only this node lost power";
+        case Before::OtherServesAway:
+            return "the same, and the network of the virtual addresses is cut, too";
     }
     return "";
 }
@@ -45,7 +51,7 @@ struct Cell {
 using B = Before;
 using D = Decider;
 // clang-format off
-constexpr std::array<Cell, 20> kCells{{
+constexpr std::array<Cell, 23> kCells{{
     {B::PowerLost, D::Witness, "alone", "alone"},
     {B::PowerLost, D::WitnessAway, "waiting: witness-unreachable", "waiting: witness-unreachable"},
     {B::PowerLost, D::Available, "waiting: peer-needed", "waiting: peer-needed"},
@@ -66,6 +72,9 @@ constexpr std::array<Cell, 20> kCells{{
     {B::PrimaryStopped, D::WitnessAway, "waiting: outdated", "waiting: witness-unreachable"},
     {B::PrimaryStopped, D::Available, "waiting: outdated", "alone"},
     {B::PrimaryStopped, D::Safe, "waiting: outdated", "alone"},
+    {B::OtherServes, D::Available, "waiting: address-in-use", "waiting: address-in-use"},
+    {B::OtherServes, D::Safe, "waiting: unconfirmed", "waiting: peer-needed"},
+    {B::OtherServesAway, D::Available, "alone", "alone"},
 }};
 // clang-format on
 
@@ -76,7 +85,11 @@ void end(World& world, Before before) {
         case B::SecondaryLeft:
             world.host(kSecondary).clusterd.deliver(StopRequested{});
             break;
+        case B::OtherServesAway:
+            world.network.cut_addresses();
+            [[fallthrough]];
         case B::NetworkLost:
+        case B::OtherServes:
             for (Node node : {kPrimary, kSecondary}) {
                 world.network.block(Link::Control, node);
                 world.network.block(Link::Mirror, node);
@@ -106,7 +119,10 @@ bool play(const Cell& cell, const std::string& title, Node starts, std::uint64_t
     if (early) lose_witness();
     end(*world, cell.before);
     if (away) lose_witness();
-    for (Node node : {kPrimary, kSecondary}) world->host(node).power_off();
+    const bool other_serves = cell.before == B::OtherServes || cell.before == B::OtherServesAway;
+    for (Node node : {kPrimary, kSecondary}) {
+        if (node == starts || !other_serves) world->host(node).power_off();
+    }
     world->run_for(1s);
     world->host(starts).power_on();
     world->run_for(2s);

@@ -64,6 +64,7 @@ void ClusterdModel::start() {
     if (host_.world.mutant == Mutant::WitnessAtOnce) {
         record.witness = host_.world.witness.configured(host_.self);
     }
+    began_under_ = record.chain.empty() ? Id128{} : record.chain.head().decision.id;
     machine_ = std::make_unique<Machine>(host_.world.settings(host_.self), record, host_.boot,
                                          host_.world.random.id());
     monitor_.emplace(Timing{});

@@ -66,6 +66,8 @@ class ClusterdModel {
     /// The other node is silent, since when.
     [[nodiscard]] const std::optional<Time>& silent_since() const { return silent_since_; }
     /// Its last word was that it does not serve: it cannot begin to without this node's consent.
+    /// Its newest decision when this process began.
+    [[nodiscard]] const Id128& began_under() const { return began_under_; }
     [[nodiscard]] bool peer_gave_up() const { return peer_gave_up_; }
 
   private:
@@ -109,7 +111,8 @@ class ClusterdModel {
 
     std::optional<cluster::Monitor> monitor_;
     std::optional<cluster::Probes> probes_;  // of this process
-    std::uint64_t probe_heard_ = 0;          // of the peer's present boot
+    Id128 began_under_;
+    std::uint64_t probe_heard_ = 0;  // of the peer's present boot
     std::optional<cluster::LeaseKeeper> keeper_;
     std::optional<cluster::Report> peer_report_;
     bool demoting_ = false;

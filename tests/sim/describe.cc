@@ -87,6 +87,9 @@ struct EventDetail {
     std::string operator()(const ToldIn& event) const { return describe(event.decision); }
     std::string operator()(const Sealed& event) const { return std::to_string(event.epoch.value); }
     std::string operator()(const MadeDurable& event) const { return std::to_string(event.token); }
+    std::string operator()(const AddressesProbed& event) const {
+        return !event.taken.empty() ? "taken" : event.asked ? "free" : "not asked";
+    }
     std::string operator()(const FirstModification& event) const { return brief(event.decision); }
     template <typename Other>
     std::string operator()(const Other&) const {
@@ -134,6 +137,7 @@ struct EffectText {
     std::string operator()(const CloseMirror&) const { return "CloseMirror"; }
     std::string operator()(const HoldAddresses&) const { return "HoldAddresses"; }
     std::string operator()(const DropAddresses&) const { return "DropAddresses"; }
+    std::string operator()(const ProbeAddresses&) const { return "ProbeAddresses"; }
     std::string operator()(const StartUnits&) const { return "StartUnits"; }
     std::string operator()(const StopUnits&) const { return "StopUnits"; }
     std::string operator()(const KillUnits&) const { return "KillUnits"; }

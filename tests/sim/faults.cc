@@ -49,6 +49,19 @@ std::string cut_target(World& world) {
     return text;
 }
 
+/// The clients' network is another one, or the same: every second cut hits it, too.
+std::string cut_addresses(World& world) {
+    const auto number = world.totals.cuts;
+    if (number % 4 == 1) {
+        world.network.cut_addresses();
+        return " addresses";
+    }
+    if (number % 4 != 3) return "";
+    const Node node = number % 8 == 3 ? Node::First : Node::Second;
+    world.network.unplug_addresses(node);
+    return node == Node::First ? " A's address link" : " B's address link";
+}
+
 void cut(World& world) {
     if (world.network.any_blocked()) return;
     ++world.totals.cuts;
@@ -65,6 +78,7 @@ void cut(World& world) {
         }
     }
     if (world.witnesses == Witnesses::PingTarget) text += cut_target(world);
+    text += cut_addresses(world);
     world.note(text);
     later(world, outage(world), [&world] {
         world.note("## links up");

@@ -206,6 +206,7 @@ void Invariants::ordered(Host& host, const Effect& effect) {
         check(serve->peer_member || !head.in_sync.has(other(host.self)), "membership",
               who + " serves with another membership than " + describe(head));
         check(!record.power_lost, "power-victim-serves", who + " serves though power was lost");
+        addresses_asked(host);
     }
     if (std::holds_alternative<StartUnits>(effect)) may_lead(host, "StartUnits");
     if (std::holds_alternative<HoldAddresses>(effect)) may_lead(host, "HoldAddresses");

@@ -45,6 +45,7 @@ class Invariants {
     void one_branch(const Host& host, std::size_t decision);
     void legal_state(const Host& host) const;
     void single_execution();
+    void addresses_asked(const Host& host) const;
     [[nodiscard]] bool both_may_by_policy() const;
     [[nodiscard]] bool holds_late(const Host& host, bool addresses) const;
     void serving_copy(const Host& host);

@@ -14,6 +14,8 @@ namespace {
 /// are killed; a reset of the node if they cannot be.
 constexpr Duration kDropsWithin = 200ms;
 constexpr Duration kEndsWithin = 550ms;
+/// A probe of the addresses, and a record on a slow disk after it.
+constexpr Duration kAsked = 8s;
 
 const char* node_name(Node node) {
     return node == Node::First ? "node A" : "node B";
@@ -62,6 +64,25 @@ void Invariants::overdue(const Host& host) {
     check(!holds || !may || !holder.lease.bounded() || excused, "let-go",
           std::string(node_name(holder.self)) +
               " holds the module although its lease has run out for " + node_name(host.self));
+}
+
+/// What begins to serve under a decision of before its process began, which nobody confirmed, does
+/// not do so beside somebody who would have answered.
+void Invariants::addresses_asked(const Host& host) const {
+    const Record& record = host.record;
+    const ChainEntry& head = record.chain.head();
+    const bool unconfirmed = record.witness.none() && world_.weather.policy == Policy::Available &&
+                             head.confirmation == Confirmation::Alone &&
+                             host.clusterd.began_under() == head.decision.id;
+    if (!unconfirmed || host.mirror.serves()) return;
+    const Host& holder = host.peer();
+    const Time before = world_.now() - kAsked;
+    const auto meet = world_.network.addresses_meet();
+    const bool answers = holder.workers.holds_addresses() &&
+                         holder.workers.held_addresses_since() <= before && meet && *meet <= before;
+    const bool excused = world_.paused_lately(kAsked) || host.workers.hung_lately(kAsked);
+    check(!answers || excused, "address-asked",
+          std::string(node_name(host.self)) + " serves although the other holds the addresses");
 }
 
 /// Not alone by its own record, and what would allow it to be does not answer.

@@ -30,10 +30,11 @@ enum class Mutant {
     WitnessForgets,  // the witness comes back with an older value
     WitnessAtOnce,   // a node goes by the witness of its own file from its next start on
     // without
-    PingNoTarget  // nobody asks the ping target
+    PingNoTarget,  // nobody asks the ping target
+    AskNobody      // nor whether somebody has the addresses, before a node serves unconfirmed
 };
 
-inline constexpr std::array<std::pair<std::string_view, Mutant>, 18> kMutants{{
+inline constexpr std::array<std::pair<std::string_view, Mutant>, 19> kMutants{{
     {"local-acknowledge", Mutant::LocalAcknowledge},
     {"takeover-outdated", Mutant::TakeoverOutdated},
     {"tell-early", Mutant::TellEarly},
@@ -52,6 +53,7 @@ inline constexpr std::array<std::pair<std::string_view, Mutant>, 18> kMutants{{
     {"witness-forgets", Mutant::WitnessForgets},
     {"witness-at-once", Mutant::WitnessAtOnce},
     {"ping-no-target", Mutant::PingNoTarget},
+    {"ask-nobody", Mutant::AskNobody},
 }};
 
 inline std::optional<Mutant> find_mutant(std::string_view wanted) {

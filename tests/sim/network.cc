@@ -77,8 +77,16 @@ Time Network::target_reached(Node node) const {
     return target_blocked_[index_of(node)].value_or(world_.now());
 }
 
+std::optional<Time> Network::addresses_meet() const {
+    if (addresses_cut_ || addresses_unplugged_) return std::nullopt;
+    return addresses_met_;
+}
+
 void Network::unblock_all() {
     target_blocked_ = {};
+    if (!addresses_meet()) addresses_met_ = world_.now();
+    addresses_cut_ = false;
+    addresses_unplugged_.reset();
     for (Link link : {Link::Control, Link::Mirror}) {
         auto index = static_cast<std::size_t>(link);
         blocked_[index] = {};

@@ -76,6 +76,13 @@ class Network {
     void block_target(Node node);
     /// When a probe of this node could be answered last.
     [[nodiscard]] Time target_reached(Node node) const;
+    /// The network of the addresses: nothing passes between the nodes, or this node's link has no
+    /// carrier; until unblock_all().
+    void cut_addresses() { addresses_cut_ = true; }
+    void unplug_addresses(Node node) { addresses_unplugged_ = node; }
+    [[nodiscard]] bool carries_addresses(Node node) const { return addresses_unplugged_ != node; }
+    /// Who holds an address answers the other node. Since when, if so.
+    [[nodiscard]] std::optional<Time> addresses_meet() const;
     /// Datagrams: lost, delayed, doubled, out of order; never three lost in a row unless blocked.
     void datagram(Node from, const std::function<void()>& deliver);
 
@@ -106,6 +113,9 @@ class Network {
     std::array<std::shared_ptr<Stream>, 2> streams_;
     std::array<int, 2> lost_in_a_row_{};
     std::array<std::optional<Time>, 2> target_blocked_;  // since when
+    bool addresses_cut_ = false;
+    std::optional<Node> addresses_unplugged_;
+    Time addresses_met_{};  // unblock_all()
 };
 
 }  // namespace ha::sim

@@ -25,7 +25,8 @@ void WorkersModel::later(Duration low, Duration high, std::function<void()> task
 
 void WorkersModel::order(const cluster::Effect& order) {
     const bool vip = std::holds_alternative<cluster::HoldAddresses>(order) ||
-                     std::holds_alternative<cluster::DropAddresses>(order);
+                     std::holds_alternative<cluster::DropAddresses>(order) ||
+                     std::holds_alternative<cluster::ProbeAddresses>(order);
     carry_out(vip ? Daemon::Vip : Daemon::Watchdog, order);
 }
 
@@ -39,6 +40,9 @@ void WorkersModel::carry_out(Daemon which, const cluster::Effect& order) {
     if (std::holds_alternative<cluster::KillUnits>(order)) end_units(true);
     if (std::holds_alternative<cluster::HoldAddresses>(order) && !expired) hold_addresses(true);
     if (std::holds_alternative<cluster::DropAddresses>(order)) hold_addresses(false);
+    if (const auto* probe = std::get_if<cluster::ProbeAddresses>(&order)) {
+        probe_addresses(probe->token);
+    }
 }
 
 void WorkersModel::tell(Daemon which, const cluster::Event& fact) {
@@ -178,10 +182,33 @@ void WorkersModel::fail_unit() {
 void WorkersModel::hold_addresses(bool wanted) {
     later(1ms, 40ms, [this, wanted, change = ++address_change_] {
         if (change != address_change_) return;
+        if (wanted && !addresses_) held_since_ = host_.world.now();
         addresses_ = wanted;
         wanted ? tell(Daemon::Vip, cluster::AddressesHeld{})
                : tell(Daemon::Vip, cluster::AddressesDropped{});
     });
+}
+
+/// As core/vip/prober.
+void WorkersModel::probe_addresses(std::uint64_t token) {
+    const bool before = somebody_answers();
+    later(1s, 1600ms, [this, token, before] {
+        cluster::AddressesProbed answer{token, "", "", true, ""};
+        answer.asked = host_.world.network.carries_addresses(host_.self);
+        if (!answer.asked) answer.trouble = "no carrier";
+        if (before || somebody_answers()) {
+            answer.taken = "192.0.2.10";
+            answer.mac = "02:00:00:00:00:01";
+        }
+        tell(Daemon::Vip, answer);
+    });
+}
+
+bool WorkersModel::somebody_answers() const {
+    const Host& holder = host_.peer();
+    const bool answers =
+        holder.workers.holds_addresses() && !host_.world.scheduler.paused(holder.owner());
+    return answers && host_.world.network.addresses_meet();
 }
 
 // ---- the application

@@ -37,6 +37,7 @@ class WorkersModel {
     [[nodiscard]] bool active() const { return units_ != Units::Down; }
     [[nodiscard]] bool running() const { return units_ == Units::Up; }
     [[nodiscard]] bool holds_addresses() const { return addresses_; }
+    [[nodiscard]] Time held_addresses_since() const { return held_since_; }
     /// One of them hangs, or did until lately: what it holds it may hold too long.
     [[nodiscard]] bool hung_lately(Duration lately) const;
 
@@ -58,6 +59,8 @@ class WorkersModel {
     void ended();
     void arm_fence();
     void hold_addresses(bool wanted);
+    void probe_addresses(std::uint64_t token);
+    [[nodiscard]] bool somebody_answers() const;
     void later(Duration low, Duration high, std::function<void()> task);
     void unless_changed(Time when, void (WorkersModel::*then)());
 
@@ -73,6 +76,7 @@ class WorkersModel {
     Time stuck_until_{};
     std::uint64_t fence_ = 0;
     bool addresses_ = false;
+    Time held_since_{};
     std::uint64_t address_change_ = 0;
     bool working_ = false;
     std::array<Process, 2> daemons_;

@@ -114,6 +114,7 @@ Settings World::settings(Node node) const {
     settings.preferred_bound = 20s;
     settings.boot_wait = weather.boot_wait;
     settings.stop_hold = weather.stop_hold;
+    settings.addresses = mutant != Mutant::AskNobody;
     return settings;
 }
 

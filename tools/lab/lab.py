@@ -70,6 +70,13 @@ class Lab:
         self.drop(one, other, on=on)
         self.drop(other, one, on=on)
 
+    def firewall(self, one, other, on=True):
+        """By IP the two no longer hear each other on any net; ARP passes."""
+        self.tell(f"{one} - {other}: {'a firewall' if on else 'no firewall'}")
+        for sender, receiver in (one, other), (other, one):
+            for net in [n for n in sender.host.nets if n in receiver.host.nets]:
+                switch.drop(sender.host, receiver.host, net, on, only="ether type ip")
+
     def lose(self, sender, receiver, percent):
         """Random loss in one direction, on all nets both have; 0 ends it."""
         self.tell(f"{sender} -> {receiver}: {percent} % of the frames lost")

@@ -94,12 +94,13 @@ def remove_rules(name):
             nft("delete", "rule", "bridge", "lab", "faults", "handle", str(rule["handle"]))
 
 
-def drop(sender, receiver, net, on=True):
-    """Frames from sender to receiver vanish on this net; the other direction still works."""
+def drop(sender, receiver, net, on=True, only=""):
+    """Frames from sender to receiver vanish on this net; the other direction still works. `only`: of
+    these, as nft matches them."""
     name = f"drop-{sender.name}-{receiver.name}-{net}"
     remove_rules(name)
     if on:
-        add_rule(name, f"iifname {port_set(sender, net)} oifname {port_set(receiver, net)}")
+        add_rule(name, f"iifname {port_set(sender, net)} oifname {port_set(receiver, net)} {only}")
 
 
 def lose(sender, receiver, net, percent):

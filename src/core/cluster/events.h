@@ -141,6 +141,13 @@ struct HeldFailed {};
 struct MirrorClosed {};
 struct AddressesHeld {};
 struct AddressesDropped {};
+struct AddressesProbed {
+    std::uint64_t token = 0;  // of the ProbeAddresses it answers
+    std::string taken;        // one that another machine answers for; empty: none
+    std::string mac;          // that machine's
+    bool asked = false;       // on a link that carries something; else silence means nothing
+    std::string trouble;      // what could not be asked, and why
+};
 struct UnitsStarted {};
 struct UnitsStopped {};
 struct UnitsGone {};
@@ -156,7 +163,7 @@ using Event =
                  Drained, FirstModification, HeldFailed, MirrorClosed, AddressesHeld,
                  AddressesDropped, UnitsStarted, UnitsStopped, UnitsGone, UnitFailed, PeerAhead,
                  RegisterShown, WitnessLost, WitnessConfigured, RestartRequested, LeaseExpired,
-                 FailoverRequested, AtBootRequested, TargetAnswered>;
+                 FailoverRequested, AtBootRequested, TargetAnswered, AddressesProbed>;
 
 const char* name(const Event& event);
 
@@ -217,6 +224,10 @@ struct HoldMirror {};
 struct CloseMirror {};
 struct HoldAddresses {};
 struct DropAddresses {};
+/// Whether another machine has one of them, which are not here.
+struct ProbeAddresses {
+    std::uint64_t token = 0;
+};
 struct StartUnits {};
 struct StopUnits {};
 struct KillUnits {};
@@ -235,6 +246,6 @@ using Effect =
     std::variant<Persist, AskWitness, SendReport, OpenMirror, ServeMirror, FollowMirror,
                  StartResync, StopResync, TellIn, SealMirror, MakeDurable, DrainMirror,
                  ResumeMirror, AllowAcknowledge, FailHeld, HoldMirror, CloseMirror, HoldAddresses,
-                 DropAddresses, StartUnits, StopUnits, KillUnits, Refuse, Tell>;
+                 DropAddresses, ProbeAddresses, StartUnits, StopUnits, KillUnits, Refuse, Tell>;
 
 }  // namespace ha::cluster

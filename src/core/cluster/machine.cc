@@ -15,6 +15,7 @@ Machine::Machine(Settings settings, Record record, Id128 boot, Id128 seed)
       random_{seed.high, seed.low | 1},
       flush_token_(seed.low >> 1),
       resync_token_(seed.low >> 2),
+      probe_token_(seed.low >> 3),
       attempt_(seed.high >> 1) {}
 
 void Machine::begin(Instant now, std::vector<Effect>& effects) {

@@ -76,6 +76,9 @@ struct Settings {
     Duration preferred_bound = 1h;
     std::uint32_t restart_budget = 3;
     std::uint64_t rules = 0;  // Report::rules of this node
+    /// The module has virtual ones. Without a witness, under `available`: whoever would serve by a
+    /// decision of his own that nobody confirmed asks first whether they are held by another.
+    bool addresses = false;
     Duration boot_wait = 30s;
     Duration stop_hold = 10s;
     Duration proposal_bound = 2200ms;  // a peer that is heard and answers no proposal for this long
@@ -103,6 +106,18 @@ enum class Phase : std::uint8_t {
 };
 inline constexpr std::size_t kPhases = 16;
 const char* name(Phase phase);
+
+/// What is known of who holds the module's addresses, while this node may serve only if nobody does
+/// (machine_unconfirmed.cc).
+struct AddressProbes {
+    bool under_way = false;
+    std::optional<Instant> due;  // the next one, or the end of the patience with the one under way
+    std::string taken;           // an address that was answered for, and by whom
+    std::string mac;
+    unsigned unanswered = 0;               // in a row
+    std::optional<Instant> failing_since;  // since then none could be asked
+    std::string trouble;                   // why
+};
 
 class Machine {
   public:
@@ -216,6 +231,13 @@ class Machine {
     void lead();
     void wait_alone();
     void decide_alone();
+    // machine_unconfirmed.cc
+    void decide_unconfirmed();
+    void addresses_probed(const Event& event);
+    void addresses_unasked(const std::string& trouble);
+    [[nodiscard]] std::optional<std::string> why_serve_unconfirmed() const;
+    void say_addresses();
+
     [[nodiscard]] bool may_lead(const Report& report) const;
     [[nodiscard]] bool peer_may_lead(const Report& report) const;
 
@@ -444,6 +466,7 @@ class Machine {
     // These begin anywhere: an earlier process's numbers must not come again.
     std::uint64_t flush_token_;
     std::uint64_t resync_token_;
+    std::uint64_t probe_token_;
     std::uint64_t attempt_;
     bool units_gone_ = false;
     bool addresses_gone_ = false;
@@ -489,6 +512,7 @@ class Machine {
     Reason stop_reason_;                  // why this node stopped by itself (restart budget)
     bool copy_flushing_ = false;          // while waiting: the flush before this node leads
     bool copy_durable_ = false;
+    AddressProbes probes_;  // while waiting
 
     // of the step under way
     Instant now_{};

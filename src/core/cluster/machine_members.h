@@ -19,7 +19,8 @@ struct MachineMembers {
         visitor.state(m.contact_, m.silent_, m.overdue_, m.peer_report_);
         visitor.state(m.doubted_since_, m.target_answered_);
         visitor.state(m.left_overs_, m.awaiting_workers_, m.marker_valid_, m.term_);
-        visitor.tokens(m.flush_token_, m.resync_token_, m.attempt_, m.rebuilt_attempt_);
+        visitor.tokens(m.flush_token_, m.resync_token_, m.probe_token_, m.attempt_,
+                       m.rebuilt_attempt_);
         visitor.state(m.units_gone_, m.addresses_gone_, m.held_failed_);
         visitor.state(m.peer_, m.shrink_, m.first_waits_, m.evict_);
         visitor.state(m.prefer_due_, m.stood_in_, m.stood_in_at_, m.withdrawn_);
@@ -29,7 +30,7 @@ struct MachineMembers {
         visitor.state(m.proposal_, m.proposal_due_, m.ceded_to_us_, m.forcing_, m.told_,
                       m.rebuild_after_);
         visitor.state(m.keeps_copy_, m.stops_together_, m.word_, m.wanted_again_);
-        visitor.state(m.stop_reason_, m.copy_flushing_, m.copy_durable_);
+        visitor.state(m.stop_reason_, m.copy_flushing_, m.copy_durable_, m.probes_);
     }
 };
 

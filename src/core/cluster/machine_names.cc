@@ -105,7 +105,8 @@ const char* name(const Event& event) {
         "LeaseExpired",
         "FailoverRequested",
         "AtBootRequested",
-        "TargetAnswered"};
+        "TargetAnswered",
+        "AddressesProbed"};
     static_assert(kNames.back() != nullptr, "an event has no name");
     return kNames[event.index()];
 }

@@ -49,6 +49,7 @@ void Machine::configure_witness(const WitnessConfigured& event) {
     asked_at_.reset();
     shown_.reset();
     brought_up_ = Id128{};
+    probes_ = {};  // it was for a pair without
 }
 
 /// The other node goes by the witness that is configured here, too, and has recorded that.

@@ -16,6 +16,7 @@ void Machine::enter_waiting() {
     peer_ = Peer::Absent;
     term_ = Id128{};
     copy_durable_ = copy_flushing_ = false;
+    probes_ = {};
     emit(HoldMirror{});
     enter(Phase::Waiting);
     evaluate();
@@ -42,6 +43,7 @@ void Machine::waiting_swap(const Event& event) {
 void Machine::waiting_report(const Event& event) {
     const Report& report = std::get<PeerReported>(event).report;
     deadline_.reset();
+    probes_ = {};
     bool agreed = proposal_ && report.chain.contains(proposal_->id);
     learn(report);
     if (agreed && head().id == proposal_->id) {
@@ -298,11 +300,8 @@ void Machine::decide_alone() {
                                    ", which alone knows whether it took it.");
     }
     if (head().in_sync == InSync::only(self())) {
-        bool alone = record_.chain.head().confirmation == Confirmation::Alone;
-        if (!alone || settings_.policy == Policy::Available) return promote(false, mint_id());
-        return block("unconfirmed",
-                     self_name() + " continued alone and " + peer_name() +
-                         " has not been seen since; under the policy 'safe' it waits.");
+        const bool alone = record_.chain.head().confirmation == Confirmation::Alone;
+        return alone ? decide_unconfirmed() : promote(false, mint_id());
     }
     if (record_.stopped_together == head().id && !record_.power_lost) {
         if (head().primary == self()) {

@@ -8,6 +8,14 @@ namespace {
 
 constexpr int kNowhere = 0;  // no link has this index
 
+std::string no_link(const Vip& vip) {
+    if (!vip.interface.empty()) {
+        return "there is no interface " + vip.interface + " for " + vip.text();
+    }
+    return "no interface has an address in the subnet of " + vip.text() +
+           "; name the interface: " + vip.text() + "@eth0";
+}
+
 }  // namespace
 
 void Holder::step(Instant now, const Event& event, Effects& effects) {
@@ -143,12 +151,7 @@ void Holder::keep_away(Instant now, Ipv4 address, Entry& entry, Effects& effects
 void Holder::keep_here(Instant now, Ipv4 address, Entry& entry, Effects& effects) {
     const int link = link_for(entry.vip);
     if (link == kNowhere) {
-        const auto& name = entry.vip.interface;
-        trouble(entry,
-                name.empty() ? "no interface has an address in the subnet of " + entry.vip.text() +
-                                   "; name the interface: " + entry.vip.text() + "@eth0"
-                             : "there is no interface " + name + " for " + entry.vip.text(),
-                effects);
+        trouble(entry, no_link(entry.vip), effects);
         return;
     }
     const int place = place_of(address, link);
@@ -213,6 +216,15 @@ int Holder::link_for(const Vip& vip) const {
             return place.first;
     }
     return kNowhere;
+}
+
+Result<int> Holder::place_for(const Vip& vip) const {
+    if (!dumped_) return fail("the links of this node are not known yet");
+    const int index = link_for(vip);
+    if (index == kNowhere) return fail(no_link(vip));
+    const Link& link = links_.at(index);
+    if (!link.up) return fail(link.name + " has no carrier");
+    return index;
 }
 
 int Holder::place_of(Ipv4 address, int preferred) const {

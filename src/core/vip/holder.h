@@ -137,6 +137,9 @@ class Holder {
     /// Send TimePassed then.
     [[nodiscard]] std::optional<Instant> next_deadline() const;
 
+    /// The link it would be on, and that has a carrier; or why there is none.
+    [[nodiscard]] Result<int> place_for(const Vip& vip) const;
+
     /// Addresses that are ordered here and are here, with their links.
     [[nodiscard]] std::vector<std::pair<Ipv4, int>> held() const;
 

@@ -7,6 +7,7 @@
 #include <cstdlib>
 #include <filesystem>
 
+#include "clusterd/translate.h"
 #include "core/config/rules.h"
 #include "io/clock.h"
 
@@ -146,6 +147,26 @@ class ModuleTest : public testing::Test {
     std::unique_ptr<Module> module_;
     int seen_stopped_ = 0;  // changed() was called and the module was stopped
 };
+
+TEST_F(ModuleTest, AProbeOfTheAddressesIsAskedAndAnswered) {
+    config_.virtual_ips = {"192.0.2.10/24"};
+    const auto asked = translate(cluster::ProbeAddresses{7}, config_, {});
+    ASSERT_TRUE(asked);
+    EXPECT_EQ(asked->kind, WorkerKind::Vip);
+    const auto& order = std::get<api::ProbeAddresses>(asked->order);
+    EXPECT_EQ(order.module, "db");
+    EXPECT_EQ(order.token, 7U);
+    EXPECT_EQ(order.addresses, config_.virtual_ips);
+    const auto event =
+        to_event(api::AddressesProbed{"db", 7, "192.0.2.10", "02:00:00:00:00:01", true, "trouble"});
+    ASSERT_TRUE(event);
+    const auto& answer = std::get<cluster::AddressesProbed>(*event);
+    EXPECT_EQ(answer.token, 7U);
+    EXPECT_EQ(answer.taken, "192.0.2.10");
+    EXPECT_EQ(answer.mac, "02:00:00:00:00:01");
+    EXPECT_TRUE(answer.asked);
+    EXPECT_EQ(answer.trouble, "trouble");
+}
 
 TEST_F(ModuleTest, ARestartOfClusterdLeavesAddressesAndUnitsAlone) {
     make();

@@ -4,8 +4,10 @@
 
 #include <gtest/gtest.h>
 #include <sched.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
+#include <csignal>
 #include <cstdlib>
 #include <filesystem>
 #include <iostream>
@@ -69,6 +71,7 @@ class VipDaemon : public testing::Test {
     void fact(io::WorkerId id, const api::Fact& it) {
         worker_ = id;
         facts_.push_back(it.index());
+        if (const auto* answer = std::get_if<api::AddressesProbed>(&it)) probed_ = *answer;
     }
     template <typename Fact>
     [[nodiscard]] bool told() const {
@@ -94,6 +97,22 @@ class VipDaemon : public testing::Test {
         run_until([&] { return claims_ >= 4; });
     }
 
+    void answer_worker() {
+        serve();
+        start();
+        run_until([&] { return told<api::WorkerHello>(); });
+    }
+    /// The answer to a probe of these.
+    api::AddressesProbed probe(std::vector<std::string> addresses) {
+        probed_.reset();
+        server_->send(worker_, api::ProbeAddresses{"db", ++token_, std::move(addresses)});
+        took_ = run_until([&] { return probed_.has_value(); });
+        EXPECT_EQ(probed_->token, token_);
+        return *probed_;
+    }
+
+    std::uint64_t token_ = 0;
+    Duration took_{};
     io::Loop loop_;
     std::string directory_;
     Places places_;
@@ -101,6 +120,7 @@ class VipDaemon : public testing::Test {
     std::optional<Daemon> daemon_;
     io::WorkerId worker_;
     std::vector<std::size_t> facts_;
+    std::optional<api::AddressesProbed> probed_;
     int claims_ = 0;
     io::ArpLink there_{loop_, [this](const io::ArpClaim& claim) {
                            if (claim.address == kAddress.number) ++claims_;
@@ -233,6 +253,87 @@ TEST_F(VipDaemon, WhatACrashLeftUnderALeaseLeavesWithIt) {
     server_.reset();
     start();
     EXPECT_LT(run_until([] { return !has_address(); }), 1s);
+}
+
+/// Another machine at the end of the cable.
+class Stranger {
+  public:
+    Stranger() : pid_(fork()) {
+        if (pid_ == 0) {
+            unshare(CLONE_NEWNET);
+            execlp("sleep", "sleep", "60", nullptr);
+            _exit(1);
+        }
+        const std::string own = std::filesystem::read_symlink("/proc/self/ns/net");
+        const std::string path = "/proc/" + std::to_string(pid_) + "/ns/net";
+        for (int i = 0; i < 1000 && std::filesystem::read_symlink(path) == own; ++i) usleep(1000);
+        EXPECT_TRUE(shell("ip link set there netns " + std::to_string(pid_)));
+        EXPECT_TRUE(run("ip link set there up"));
+    }
+    ~Stranger() {
+        kill(pid_, SIGKILL);
+        waitpid(pid_, nullptr, 0);
+    }
+    Stranger(const Stranger&) = delete;
+    Stranger& operator=(const Stranger&) = delete;
+    Stranger(Stranger&&) = delete;
+    Stranger& operator=(Stranger&&) = delete;
+
+    [[nodiscard]] bool run(const std::string& line) const {
+        return shell("nsenter -n -t " + std::to_string(pid_) + " " + line);
+    }
+
+  private:
+    pid_t pid_;
+};
+
+TEST_F(VipDaemon, WhoHasAnAddressIsFound) {
+    Stranger stranger;
+    answer_worker();
+    auto found = probe({"192.0.2.10/24", "192.0.2.11/24"});
+    EXPECT_TRUE(found.asked);
+    EXPECT_EQ(found.taken, "");
+    EXPECT_EQ(found.trouble, "");
+    EXPECT_LT(took_, 2s);
+    EXPECT_FALSE(has_address()) << "nothing is held by asking";
+
+    ASSERT_TRUE(stranger.run("ip link set there address 02:00:00:00:00:17"));
+    ASSERT_TRUE(stranger.run("ip addr add 192.0.2.11/24 dev there"));
+    found = probe({"192.0.2.10/24", "192.0.2.11/24"});
+    EXPECT_EQ(found.taken, "192.0.2.11");
+    EXPECT_EQ(found.mac, "02:00:00:00:00:17");
+    EXPECT_LT(took_, 1s);
+}
+
+/// The other end of the cable is this machine's, too.
+TEST_F(VipDaemon, OurOwnAnswersAreNone) {
+    answer_worker();
+    ASSERT_TRUE(shell("ip addr add 192.0.2.10/32 dev there"));
+    EXPECT_EQ(probe({"192.0.2.10/24@here"}).taken, "");
+    ASSERT_TRUE(there_.open(static_cast<int>(if_nametoindex_of("there"))));
+    server_->send(worker_, api::ProbeAddresses{"db", ++token_, {"192.0.2.10/24@here"}});
+    probed_.reset();
+    for (int i = 0; i < 20 && !probed_; ++i) {
+        EXPECT_TRUE(there_.announce(kAddress.number));
+        run_until([until = io::boot_now() + 100ms] { return io::boot_now() > until; });
+    }
+    ASSERT_TRUE(probed_);
+    EXPECT_EQ(probed_->taken, "");
+}
+
+TEST_F(VipDaemon, WhatCannotBeAskedIsSaid) {
+    answer_worker();
+    const auto odd = probe({"192.0.2.10/24", "192.0.2.11/24@eth7"});
+    EXPECT_TRUE(odd.asked);
+    EXPECT_EQ(odd.trouble, "there is no interface eth7 for 192.0.2.11/24@eth7");
+    ASSERT_TRUE(shell("ip link set there down"));
+    run_until([until = io::boot_now() + 100ms] { return io::boot_now() > until; });
+    const auto cut = probe({"192.0.2.10/24"});
+    EXPECT_FALSE(cut.asked);
+    EXPECT_EQ(cut.trouble, "here has no carrier");
+    EXPECT_FALSE(probe({"no address"}).asked);
+    ASSERT_TRUE(shell("ip tuntap add dev tun9 mode tun && ip link set tun9 up"));
+    EXPECT_FALSE(probe({"192.0.2.10/24@tun9"}).asked);
 }
 
 TEST_F(VipDaemon, DropAllLeavesNothing) {

@@ -193,5 +193,20 @@ TEST_F(HolderTest, ARefusalIsSaidAndTriedAgain) {
     EXPECT_EQ(later(1ms), Lines{"add 192.0.2.10 on 2"});
 }
 
+TEST_F(HolderTest, SaysWhereAnAddressWouldBeOrWhyNowhere) {
+    const auto place = [&](const std::string& text) {
+        const auto found = holder_.place_for(*Vip::parse(text));
+        return found ? std::to_string(*found) : found.error().text;
+    };
+    EXPECT_EQ(place("192.0.2.10/24"), "the links of this node are not known yet");
+    dump();
+    EXPECT_EQ(place("192.0.2.10/24"), "2");
+    EXPECT_EQ(place("192.0.2.10/24@eth1"), "3");
+    EXPECT_EQ(place("192.0.2.10/24@eth7"), "there is no interface eth7 for 192.0.2.10/24@eth7");
+    EXPECT_NE(place("198.51.100.7/24").find("no interface has an address"), std::string::npos);
+    tell(LinkSeen{2, "eth0", false});
+    EXPECT_EQ(place("192.0.2.10/24"), "eth0 has no carrier");
+}
+
 }  // namespace
 }  // namespace ha::vip
