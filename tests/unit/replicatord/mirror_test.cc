@@ -324,10 +324,14 @@ TEST_F(MirrorTest, AResyncThatIsStoppedAndStartedAtOnceBeginsAgain) {
     }
 }
 
-/// What of one disk hangs until it is let go.
+/// What of one disk hangs until it is let go. The node on it ends before it does.
 class Hanging {
   public:
-    explicit Hanging(bool hangs) : hangs_(hangs) {}
+    Hanging(bool hangs, std::unique_ptr<Node>& node) : node_(node), hangs_(hangs) {}
+    ~Hanging() {
+        let_go();
+        node_.reset();
+    }
     void wait() {
         std::unique_lock lock(mutex_);
         ++asked_;
@@ -345,6 +349,7 @@ class Hanging {
     }
 
   private:
+    std::unique_ptr<Node>& node_;
     std::mutex mutex_;
     std::condition_variable changed_;
     bool hangs_;
@@ -352,7 +357,7 @@ class Hanging {
 };
 
 TEST_F(MirrorTest, APrimaryWhoseOwnDiskHangsSaysSoAndLetsNobodyWaitForIt) {
-    Hanging disk(true);
+    Hanging disk(true, first);
     first = std::make_unique<Node>(base_ + "/one", 1 << 17, cable, Id128{1, seed_},
                                    api::ChangedAlone{}, [&] { disk.wait(); });
     start_in_sync();
@@ -367,11 +372,10 @@ TEST_F(MirrorTest, APrimaryWhoseOwnDiskHangsSaysSoAndLetsNobodyWaitForIt) {
     first->mirror->fail_held();
     EXPECT_EQ(first->aborted, 1);
     first->mirror->leave();
-    disk.let_go();
 }
 
 TEST_F(MirrorTest, AnOperationThatTakesLongOnADiskThatAnswersIsWaitedFor) {
-    Hanging disk(false);
+    Hanging disk(false, first);
     first = std::make_unique<Node>(base_ + "/one", 1 << 17, cable, Id128{1, seed_},
                                    api::ChangedAlone{}, [&] { disk.wait(); });
     start_in_sync();
@@ -384,7 +388,7 @@ TEST_F(MirrorTest, AnOperationThatTakesLongOnADiskThatAnswersIsWaitedFor) {
 }
 
 TEST_F(MirrorTest, WhoServesAloneWaitsForItsDisk) {
-    Hanging disk(true);
+    Hanging disk(true, first);
     first = std::make_unique<Node>(base_ + "/one", 1 << 17, cable, Id128{1, seed_},
                                    api::ChangedAlone{}, [&] { disk.wait(); });
     first->mirror->serve(serving(1, false));
@@ -392,7 +396,6 @@ TEST_F(MirrorTest, WhoServesAloneWaitsForItsDisk) {
     std::this_thread::sleep_for(1500ms);  // nothing happens, and no event says so
     EXPECT_FALSE(first->saw<api::AcknowledgementsStalled>());
     first->mirror->leave();
-    disk.let_go();
 }
 
 // Demoted by force with operations that the peer never accepted, rebuilt, and primary again.
