@@ -7,6 +7,9 @@ from . import audit, disk, image, places, sh, switch
 from .mains import remove_cgroup
 from .node import Client, Node
 
+CONTROL_PORT = 7400             # docs/configuration.md: heartbeats and control
+MIRROR_PORTS = (7410, 7499)     # from 7410 on, one a module
+
 
 class Lab:
     """The pair, the witness's machine, the client and the faults between them."""
@@ -76,6 +79,18 @@ class Lab:
         for sender, receiver in (one, other), (other, one):
             for net in [n for n in sender.host.nets if n in receiver.host.nets]:
                 switch.drop(sender.host, receiver.host, net, on, only="ether type ip")
+
+    def cut_heartbeats(self, *directions):
+        """What the cluster daemons say is lost in each direction (sender, receiver), the mirror's stream is not."""
+        self.cut_ports("heartbeats", directions, CONTROL_PORT, CONTROL_PORT)
+
+    def cut_mirror(self, *directions):
+        """And the other way round."""
+        self.cut_ports("mirror", directions, *MIRROR_PORTS)
+
+    def cut_ports(self, what, directions, first, last):
+        self.tell(f"{what} lost: " + ", ".join(f"{one} -> {other}" for one, other in directions))
+        switch.cut_ports([(one.host, other.host) for one, other in directions], first, last)
 
     def lose(self, sender, receiver, percent):
         """Random loss in one direction, on all nets both have; 0 ends it."""

@@ -103,6 +103,16 @@ def drop(sender, receiver, net, on=True, only=""):
         add_rule(name, f"iifname {port_set(sender, net)} oifname {port_set(receiver, net)} {only}")
 
 
+def cut_ports(directions, first, last):
+    """Frames of TCP and UDP from or to these ports vanish, on all nets at the same moment, in each direction
+    (sender, receiver) of `directions`, until heal()."""
+    nft("; ".join(
+        f"add rule bridge lab faults iifname {port_set(sender, net)} oifname {port_set(receiver, net)}"
+        f' meta l4proto {{ tcp, udp }} th {end} {first}-{last} counter drop comment "cut-ports"'
+        for sender, receiver in directions for net in sender.nets if net in receiver.nets
+        for end in ("sport", "dport")))
+
+
 def lose(sender, receiver, net, percent):
     """Random loss in one direction; 0 ends it."""
     name = f"lose-{sender.name}-{receiver.name}-{net}"
