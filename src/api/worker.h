@@ -123,9 +123,11 @@ struct FailHeld {};
 struct HoldMirror {};
 /// Unmount (bounded), make durable, forget the role. Answer: MirrorClosed. `together`: both nodes
 /// stop with identical copies (R13); what the trees look like is noted, for MirrorOpened to
-/// compare.
+/// compare. `paths`: the module's directories, for a process that did not have the mirror open; an
+/// earlier one of this boot may have.
 struct CloseMirror {
     bool together = false;
+    std::vector<std::string> paths;
 };
 
 // ---- facts from ha-replicatord@M
@@ -148,7 +150,7 @@ struct MirrorOpened {
     bool never_stamped = false;
 };
 struct MirrorFailed {
-    std::string code;  // stable: mount-failed, data-missing, disk-full, io-error, ...
+    std::string code;  // stable: mount-failed, data-missing, disk-full, io-error, aborted, ...
     std::string text;
 };
 struct MirrorServing {
@@ -221,7 +223,10 @@ struct FirstModification {
     Id128 decision;
 };
 struct HeldFailed {};
-struct MirrorClosed {};
+/// `durable`: all that was ever written to the directories is on their disks.
+struct MirrorClosed {
+    bool durable = false;
+};
 /// How much this node changed that the other does not have: modifications, and the bytes written,
 /// since it went alone under `decision`; none: it has not, or both are in sync again. Told when the
 /// mirror is open and then on change, at most once a second.

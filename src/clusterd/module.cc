@@ -275,7 +275,9 @@ api::CloseMirror Module::close_order() const {
     const auto& record = machine_.record();
     bool together =
         !record.chain.empty() && record.stopped_together == record.chain.head().decision.id;
-    return {together};
+    api::CloseMirror close{together, {}};
+    for (const auto& directory : config_.replicate) close.paths.push_back(directory.path);
+    return close;
 }
 
 void Module::close_mirror() {

@@ -144,7 +144,7 @@ struct ToEvent {
         return cluster::FirstModification{f.decision};
     }
     Answer operator()(const api::HeldFailed&) const { return cluster::HeldFailed{}; }
-    Answer operator()(const api::MirrorClosed&) const { return cluster::MirrorClosed{}; }
+    Answer operator()(const api::MirrorClosed& f) const { return cluster::MirrorClosed{f.durable}; }
     Answer operator()(const api::AddressesHeld&) const { return cluster::AddressesHeld{}; }
     Answer operator()(const api::AddressesDropped&) const { return cluster::AddressesDropped{}; }
     Answer operator()(const api::AddressesProbed& f) const {

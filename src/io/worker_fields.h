@@ -67,7 +67,7 @@ HA_WIRE_0(ResumeMirror)
 HA_WIRE(AllowAcknowledge, v("decision", m.decision))
 HA_WIRE_0(FailHeld)
 HA_WIRE_0(HoldMirror)
-HA_WIRE(CloseMirror, v("together", m.together))
+HA_WIRE(CloseMirror, v("together", m.together), v("paths", m.paths))
 
 HA_WIRE(MirrorOpened, v("marker", m.marker), v("detail", m.detail), v("serving", m.serving),
         v("following", m.following), v("term", m.term), v("decision", m.decision),
@@ -92,7 +92,7 @@ HA_WIRE(MadeDurable, v("token", m.token))
 HA_WIRE(Drained, v("last", m.last))
 HA_WIRE(FirstModification, v("decision", m.decision))
 HA_WIRE_0(HeldFailed)
-HA_WIRE_0(MirrorClosed)
+HA_WIRE(MirrorClosed, v("durable", m.durable))
 HA_WIRE(ChangedAlone, v("decision", m.decision), v("operations", m.operations),
         v("bytes", m.bytes), v("at_least", m.at_least))
 

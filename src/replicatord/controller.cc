@@ -9,6 +9,7 @@
 #include "io/log.h"
 #include "io/text_file.h"
 #include "replicatord/caller.h"
+#include "replicatord/closed_paths.h"
 #include "replicatord/fingerprint.h"
 #include "replicatord/fuse/mounts.h"
 #include "replicatord/marker.h"
@@ -115,7 +116,11 @@ Result<> Controller::start() {
 
 void Controller::close(std::function<void()> done) {
     orders_.run([this, done = std::move(done)]() -> std::function<void()> {
-        may_be_used_ ? abandon() : demolish();
+        if (may_be_used_) {
+            abandon();
+        } else {
+            demolish();
+        }
         return done;
     });
 }
@@ -371,8 +376,10 @@ void Controller::end_waiting() {
     if (sweep_.valid()) sweep_.get();
 }
 
-void Controller::demolish() {
+/// True: what was written through the mirror is durable.
+bool Controller::demolish() {
     end_waiting();
+    bool durable = false;
     if (files_) {
         auto holders = files_->unmount(kUnmountBound);
         if (!holders) {
@@ -385,8 +392,10 @@ void Controller::demolish() {
         if (!synced) io::log(io::Level::Error, module_ + ": " + synced.error().text);
         auto kept = synced && mirror_ ? alone_->close(mirror_->changed_alone()) : Result<>();
         if (!kept) io::log(io::Level::Warning, module_ + ": " + kept.error().text);
+        durable = synced.has_value();
     }
     forget();
+    return durable;
 }
 
 /// The application may run still, and nobody said that it ends. Unmounted, its paths would be the
@@ -405,7 +414,8 @@ void Controller::abandon() {
 
 /// By a demotion while this node's disk hangs, under the lock that keeps the mirror, and so the
 /// mounts, alive. What waits for the disk in our own threads ends when the disk answers again; the
-/// order thread waits for that, and the next OpenMirror after it.
+/// order thread waits for that, and the next orders after it: clusterd has to know that what they
+/// are given to has gone.
 void Controller::abort_requests() {
     io::log(io::Level::Error, api::message::kCopyFailed, {{"HAMIRROR_MODULE", module_}},
             module_ + ": the disk hangs; what waits for it is answered with errors.");
@@ -414,7 +424,10 @@ void Controller::abort_requests() {
     aborted_ = true;
     loop_.post([this] {
         orders_.run([this]() -> std::function<void()> {
-            if (mirror_ && aborted_) abandon();
+            if (mirror_ && aborted_) {
+                abandon();
+                tell(api::MirrorFailed{"aborted", "Its requests were aborted: the disk hung."});
+            }
             return {};
         });
     });
@@ -479,12 +492,16 @@ Result<> Controller::forget_note() {
 void Controller::close_mirror(const api::CloseMirror& order) {
     const bool was_open{mirror_};
     if (was_open && order.together) note_trees();
-    demolish();
-    if (was_open) {
+    bool durable = demolish();
+    if (!was_open) {  // an earlier process may have had it open
+        auto made = make_closed_durable(order.paths);
+        if (!made) io::log(io::Level::Error, module_ + ": " + made.error().text);
+        durable = made.has_value();
+    } else {
         io::log(io::Level::Notice, api::message::kMirrorUnmounted, {{"HAMIRROR_MODULE", module_}},
                 module_ + ": its directories are plain directories again.");
     }
-    tell(api::MirrorClosed{});
+    tell(api::MirrorClosed{durable});
 }
 
 // ---- roles

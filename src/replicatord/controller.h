@@ -58,7 +58,7 @@ class Controller {
     [[nodiscard]] api::ChangedAlone kept_alone();
     void begin_alone(const api::ServeMirror& order);
     void end_alone();
-    void demolish();
+    bool demolish();
     void abandon();
     void abort_requests();
     void forget();

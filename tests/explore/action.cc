@@ -61,6 +61,8 @@ constexpr std::pair<What, const char*> kTexts[] = {
     {What::Breaks, "the mirror's stream breaks for"},
     {What::Notices, "the end of the mirror's stream is noticed by"},
     {What::Stalled, "acknowledgements stall on"},
+    {What::StalledHere, "the disk is frozen, and found so, on"},
+    {What::Thaws, "the disk answers again on"},
 };
 
 const char* text(What what) {
@@ -208,7 +210,11 @@ class Lister {
         const bool admitted = mirror.role == Role::Serving && !mirror.failing && !mirror.draining;
         if (admitted && state_.at(node).units && state_.left.writes > 0) add(What::Write, node);
         if (admitted && state_.at(node).units && state_.left.fsyncs > 0) add(What::Fsync, node);
-        if (state_.left.stalls > 0 && stalls(state_.at(node))) add(What::Stalled, node);
+        const Side& side = state_.at(node);
+        if (side.copy.frozen) add(What::Thaws, node);
+        if (state_.left.stalls == 0) return;
+        if (stalls(side)) add(What::Stalled, node);
+        if (admitted && mirror.member && !side.copy.frozen) add(What::StalledHere, node);
     }
 
     void client(Node node) {
@@ -245,7 +251,8 @@ class Lister {
                 add(What::Breaks, node);
             }
         }
-        const bool arrives = !stream.frames.empty() && stream.open[index_of(follower)];
+        const bool arrives = !stream.frames.empty() && stream.open[index_of(follower)] &&
+                             !state_.at(follower).copy.frozen;
         if (arrives) add(What::Frame, stream.primary);
     }
 

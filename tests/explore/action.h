@@ -46,10 +46,12 @@ enum class What : std::uint8_t {
     Write,
     Fsync,
     Connect,
-    Frame,    // the first one arrives
-    Breaks,   // this end of the stream gives up
-    Notices,  // the other end has
-    Stalled
+    Frame,        // the first one arrives
+    Breaks,       // this end of the stream gives up
+    Notices,      // the other end has
+    Stalled,      // acknowledgements, by the other node
+    StalledHere,  // by the disk of this one, which is frozen
+    Thaws
 };
 
 enum class Probe : std::uint8_t { Unanswered, Taken, NotAsked };

@@ -170,6 +170,7 @@ class Canon {
     void detail(const ToldIn& one) { add(one.decision); }
     void detail(const Sealed& one) { add(one.epoch); }
     void detail(const MadeDurable& one) { token(one.token); }
+    void detail(const MirrorClosed& one) { add(one.durable); }
     void detail(const FirstModification& one) { add(one.decision); }
     void detail(const RegisterShown& one) { add(one.value); }
     void detail(const Persist& one) { add(one.record); }
@@ -211,7 +212,7 @@ class Canon {
         const auto& [under_way, due, taken, mac, unanswered, failing_since, trouble] = probes;
         state(under_way, due, taken.empty(), unanswered, failing_since);
     }
-    void add(const Copy& copy) { state(copy.kernel, copy.disk, copy.sealed); }
+    void add(const Copy& copy) { state(copy.kernel, copy.disk, copy.sealed, copy.frozen); }
     void add(const Operation& one) { state(one.kind, one.covers, one.done, one.lost); }
     void add(const Mirror& mirror) {
         state(mirror.role, mirror.term, mirror.epoch, mirror.decision, mirror.member,
@@ -236,8 +237,9 @@ class Canon {
         state(side.heard, side.said, side.reached, side.shown, side.mirror);
         state(side.lease.bounded, side.lease.run_out, side.lease.heard, side.lease.stale,
               side.on_its_own);
-        state(side.units, side.addresses, side.probe.has_value());
+        state(side.units, side.addresses, side.probe.has_value(), side.flushing.has_value());
         if (side.probe) token(*side.probe);
+        if (side.flushing) token(*side.flushing);
     }
     void add(const Asked& asked) { state(asked.from, asked.awaited, asked.expected, asked.value); }
     void add(const Truth::Known& known) {

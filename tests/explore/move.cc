@@ -72,6 +72,8 @@ void Move::begin(const Action& action) {
         case What::Breaks:
         case What::Notices:
         case What::Stalled:
+        case What::StalledHere:
+        case What::Thaws:
             return begin_at_mirror(action);
     }
 }
@@ -160,10 +162,13 @@ void Move::begin_at_mirror(const Action& action) {
         --state_.left.breaks;
         return end_lost(node);
     }
-    if (action.what == What::Stalled) {
+    if (action.what == What::Stalled || action.what == What::StalledHere) {
         --state_.left.stalls;
-        return fact(node, AcknowledgementsStalled{});
+        const bool here = action.what == What::StalledHere;
+        if (here) state_.change(node).copy.frozen = true;
+        return fact(node, AcknowledgementsStalled{here, ""});
     }
+    if (action.what == What::Thaws) return thaw(node);
     action.what == What::Write ? --state_.left.writes : --state_.left.fsyncs;
     modify(node, action.what == What::Fsync);
 }

@@ -106,6 +106,7 @@ class Move {
     void frame();
     void apply(Node follower, const Frame& frame);
     void flush(Node node);
+    void thaw(Node node);
 
     // and the primary (move_primary.cc)
     void modify(Node node, bool fsync);

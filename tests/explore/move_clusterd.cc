@@ -124,7 +124,8 @@ void Move::power_off(Node node, Writes left, bool recorded) {
     side.mirror = Mirror{};
     side.units = side.addresses = side.on_its_own = false;
     side.lease = {};
-    side.powered = false;
+    side.powered = side.copy.frozen = false;
+    side.flushing.reset();
     side.boot = {};
     blink(node, left);
 }

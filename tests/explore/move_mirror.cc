@@ -20,7 +20,20 @@ void Move::order(Node node, const Effect& effect) {
 
 void Move::flush(Node node) {
     Copy& copy = state_.change(node).copy;
-    copy.disk = copy.kernel;
+    if (!copy.frozen) copy.disk = copy.kernel;
+}
+
+/// What waited for the disk is made durable, and said to be.
+void Move::thaw(Node node) {
+    Side& side = state_.change(node);
+    side.copy.frozen = false;
+    const auto& operations = side.mirror.operations;
+    const bool waits = std::any_of(operations.begin(), operations.end(), [](const auto& one) {
+        return !one.done && one.kind != Operation::Kind::Write;
+    });
+    if (waits || side.flushing) flush(node);
+    if (side.flushing) fact(node, MadeDurable{*std::exchange(side.flushing, std::nullopt)});
+    settle(node);
 }
 
 void Move::carry(Node node, const OpenMirror&) {
@@ -65,7 +78,13 @@ void Move::carry(Node node, const SealMirror& order) {
 void Move::carry(Node node, const MakeDurable& order) {
     Mirror& mirror = state_.change(node).mirror;
     if (order.hold && mirror.role == Role::Serving) mirror.hold = true;
-    if (!is(Mutant::NoFlush)) flush(node);
+    if (!is(Mutant::NoFlush)) {
+        flush(node);
+        if (state_.at(node).copy.frozen) {
+            state_.change(node).flushing = order.token;
+            return;
+        }
+    }
     fact(node, MadeDurable{order.token});
 }
 
@@ -79,7 +98,8 @@ void Move::carry(Node node, const CloseMirror&) {
     leave_role(node);
     state_.change(node).mirror.role = Role::Closed;
     flush(node);
-    fact(node, MirrorClosed{});
+    // On a frozen disk it may be said late, or so; the second shows more.
+    fact(node, MirrorClosed{!state_.at(node).copy.frozen});
 }
 
 void Move::leave_role(Node node) {

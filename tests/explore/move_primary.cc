@@ -129,6 +129,8 @@ void Move::settle(Node node) {
         const Mirror& mirror = state_.at(node).mirror;
         Operation operation = mirror.operations[i];
         if (operation.done) continue;
+        const bool syncs = operation.kind != Operation::Kind::Write;
+        if (syncs && state_.at(node).copy.frozen) continue;
         const bool gone = is(Mutant::LocalAcknowledge) && !state_.stream.open[index_of(node)];
         const std::uint32_t has =
             operation.kind == Operation::Kind::Write ? mirror.peer_accepted : mirror.peer_durable;

@@ -45,7 +45,8 @@ class Shared {
 struct Copy {
     Writes kernel = 0;
     Writes disk = 0;
-    Epoch sealed;  // durable
+    Epoch sealed;         // durable
+    bool frozen = false;  // nothing becomes durable
 };
 
 enum class Role : std::uint8_t { Closed, Hold, Serving, Following };
@@ -152,7 +153,8 @@ struct Side {
     Mirror mirror;
     bool units = false;
     bool addresses = false;
-    std::optional<std::uint64_t> probe;  // ha-vipd asks whether they are elsewhere
+    std::optional<std::uint64_t> probe;     // ha-vipd asks whether they are elsewhere
+    std::optional<std::uint64_t> flushing;  // the last MakeDurable that waits for a frozen disk
 
     /// Something here goes on by itself.
     [[nodiscard]] bool busy() const { return persisting || !queue.empty() || !facts.empty(); }

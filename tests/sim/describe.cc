@@ -85,6 +85,12 @@ struct EventDetail {
     }
     std::string operator()(const StreamDown& event) const { return "term " + brief(event.term); }
     std::string operator()(const ToldIn& event) const { return describe(event.decision); }
+    std::string operator()(const MirrorClosed& event) const {
+        return event.durable ? "durable" : "not durable";
+    }
+    std::string operator()(const AcknowledgementsStalled& event) const {
+        return event.here ? "here" : "";
+    }
     std::string operator()(const Sealed& event) const { return std::to_string(event.epoch.value); }
     std::string operator()(const MadeDurable& event) const { return std::to_string(event.token); }
     std::string operator()(const AddressesProbed& event) const {

@@ -32,6 +32,12 @@ void damage_record(World& world);
 /// No room where the data is, or where the daemons keep their state; on one node or on both.
 void fill_disk(World& world);
 
+/// The disk under the directories of one node takes nothing for a while.
+void freeze_disk(World& world);
+/// The same of the node that serves, which hears nobody, then loses its ha-replicatord, is stopped
+/// and loses power: what it wrote last was in the page cache alone.
+void stop_frozen(World& world);
+
 /// Ends every one of them that has an end of its own.
 void heal_disks(World& world);
 

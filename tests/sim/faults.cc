@@ -230,6 +230,8 @@ void something(World& world) {
                                         interrupt_record,
                                         damage_record,
                                         fill_disk,
+                                        freeze_disk,
+                                        stop_frozen,
                                         command,
                                         command,
                                         command,

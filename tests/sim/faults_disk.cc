@@ -10,6 +10,14 @@ namespace ha::sim {
 
 namespace {
 
+void thaw_later(World& world, Host& host, Duration lasts) {
+    host.later(lasts, [&world, &host, since = host.frozen.since] {
+        if (!host.frozen.now || host.frozen.since != since) return;
+        world.say(host, [] { return "## its disk answers again"; });
+        host.thaw();
+    });
+}
+
 void mend_record(World& world, Host& host) {
     if (!host.record_file.damaged || world.mutant == Mutant::RecordInPlace) return;
     host.record_file.damaged = false;
@@ -65,9 +73,55 @@ void fill_disk(World& world) {
     }
 }
 
+void freeze_disk(World& world) {
+    Host& host = any_host(world);
+    if (!host.powered() || host.frozen.now) return;
+    // Long enough for ha-replicatord to find it dead, or not.
+    const bool dead = world.random.chance(500);
+    const Duration lasts = dead ? world.random.between(11s, 25s) : outage(world);
+    const bool whole = world.random.chance(500);
+    ++world.totals.frozen_disks;
+    world.say(host, [whole] {
+        return std::string("## its disk freezes") + (whole ? ", nothing can be written" : "");
+    });
+    host.freeze(whole);
+    thaw_later(world, host, lasts);
+}
+
+void stop_frozen(World& world) {
+    Host& host = any_host(world);
+    if (!host.mirror.serves() || host.frozen.now || world.network.any_blocked()) return;
+    ++world.totals.frozen_disks;
+    ++world.totals.cuts;
+    world.say(host, [] { return "## its disk freezes, and it is cut off"; });
+    host.freeze(false);
+    thaw_later(world, host, 20s);
+    for (Link link : {Link::Control, Link::Mirror}) {
+        for (Node node : {Node::First, Node::Second}) world.network.block(link, node);
+    }
+    const auto then = [&world, &host](Duration delay, void (*what)(World&, Host&)) {
+        host.later(delay, [&world, &host, what] {
+            if (!world.faults_over) what(world, host);
+        });
+    };
+    const Duration ends = world.random.between(500ms, 3s);
+    const Duration stops = ends + world.random.between(200ms, 3s);
+    const Duration loses = stops + world.random.between(500ms, 6s);
+    then(ends, [](World& at, Host& one) {
+        if (one.mirror.alive()) end_mirror(at, one);
+    });
+    then(stops, [](World&, Host& one) { one.clusterd.deliver(cluster::StopRequested{}); });
+    then(loses, [](World& at, Host& one) { lose_power(at, one); });
+    later(world, loses + outage(world), [&world] {
+        world.note("## links up");
+        world.network.unblock_all();
+    });
+}
+
 void heal_disks(World& world) {
     for (Node node : {Node::First, Node::Second}) {
         world.host(node).room = {};
+        world.host(node).thaw();
         mend_record(world, world.host(node));
     }
 }

@@ -68,15 +68,34 @@ void Host::look_at_lease() {
 void Host::flush(std::function<void()> done, std::function<void()> failed) {
     bool slow = world.random.chance(world.weather.slow_disk);
     Duration takes = slow ? world.random.between(10ms, 1500ms) : world.random.between(100us, 8ms);
-    later(takes, [this, snapshot = copy.kernel, version = copy.version, done = std::move(done),
-                  failed = std::move(failed)] {
+    auto end = [this, snapshot = copy.kernel, version = copy.version, done = std::move(done),
+                failed = std::move(failed)] {
         if (room.data_full && world.random.chance(30)) return failed();
         if (version >= copy.disk_version) {
             copy.disk = snapshot;
             copy.disk_version = version;
         }
         done();
-    });
+    };
+    later(takes, [this, end = std::move(end)] { flushed(end); });
+}
+
+void Host::flushed(std::function<void()> end) {
+    if (!frozen.now) return end();
+    frozen_flushes_.push_back(std::move(end));
+}
+
+void Host::freeze(bool whole) {
+    frozen = {true, whole, world.now()};
+}
+
+void Host::thaw() {
+    if (!frozen.now) return;
+    frozen = {};
+    for (auto& end : std::exchange(frozen_flushes_, {})) {
+        later(world.random.between(100us, 8ms), [this, end = std::move(end)] { flushed(end); });
+    }
+    mirror.thawed();
 }
 
 bool Host::record_fits() {
@@ -127,6 +146,8 @@ void Host::power_off() {
     mirror.crash();
     workers.power_off();
     powered_ = false;
+    frozen = {};
+    frozen_flushes_.clear();
     last_power_loss_ = world.now();
     tear();
     world.ledger.power_lost(self);

@@ -2,6 +2,7 @@
 
 #include <functional>
 #include <optional>
+#include <vector>
 
 #include "base/lease.h"
 #include "clusterd_model.h"
@@ -29,6 +30,13 @@ struct Room {
     bool reserve = true;      // what ha-clusterd can give up for its records then (io/disk_reserve)
 };
 
+/// The disk under the directories takes nothing: what is to be made durable waits until it thaws.
+struct Freeze {
+    bool now = false;
+    bool whole = false;  // nor does the page cache take a write (fsfreeze(8)); else it does
+    Time since{};
+};
+
 /// One server: power, a clock that drifts, what its disk keeps, and its processes.
 class Host {
   public:
@@ -50,6 +58,9 @@ class Host {
     /// `copy.disk` becomes what `copy.kernel` is now, after the time that takes; or there is no
     /// room for it.
     void flush(std::function<void()> done, std::function<void()> failed);
+    void freeze(bool whole);
+    /// What waits goes on.
+    void thaw();
     /// A record fits on the disk, or what is kept for that makes it fit.
     [[nodiscard]] bool record_fits();
     void tick();
@@ -66,6 +77,7 @@ class Host {
     RecordFile record_file;
     Copy copy;
     Room room;
+    Freeze frozen;
     /// What a reader saw is durable from now on.
     void settle_record();
 
@@ -78,9 +90,11 @@ class Host {
 
   private:
     void tear();
+    void flushed(std::function<void()> end);
     void background_sync();
     void look_at_lease();
 
+    std::vector<std::function<void()>> frozen_flushes_;
     bool lease_watched_ = false;
     bool powered_ = false;
     Time last_power_loss_{-1};

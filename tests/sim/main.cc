@@ -82,6 +82,7 @@ void print(const Totals& t) {
     line("torn writes", t.torn_writes);
     line("torn records", t.torn_records);
     line("full disks", t.full_disks);
+    line("frozen disks", t.frozen_disks);
     line("writes refused", t.refused_writes);
     line("copies failed", t.copy_failures);
     line("unkillable units", t.stuck_units);

@@ -33,15 +33,19 @@ void MirrorModel::later(Duration delay, std::function<void()> task) {
                                 });
 }
 
-void MirrorModel::flush(std::function<void()> done) {
+void MirrorModel::flush(std::function<void()> done, std::function<void()> failed) {
     const auto mine = [this, process = process_] { return alive_ && process == process_; };
     host_.flush(
         [this, mine, done = std::move(done)] {
             if (mine()) later({}, done);
         },
-        [this, mine] {
-            if (mine()) later({}, [this] { local_failure(); });
+        [this, mine, failed = std::move(failed)] {
+            if (mine()) later({}, failed);
         });
+}
+
+void MirrorModel::flush(std::function<void()> done) {
+    flush(std::move(done), [this] { local_failure(); });
 }
 
 void MirrorModel::hang() {
@@ -85,9 +89,69 @@ void MirrorModel::crash() {
     ++process_;
     leave_role();
     role_ = Role::Closed;
+    orders_.clear();
+    stuck_writes_.clear();
+    closing_ = aborted_ = false;
+}
+
+/// In the thread that carries out orders: the trees are marked, synced, looked at.
+bool MirrorModel::waits(const Effect& order) const {
+    if (closing_ || !orders_.empty()) return true;
+    if (!host_.frozen.now) return false;
+    const auto* serve = std::get_if<cluster::ServeMirror>(&order);
+    const bool stamps =
+        serve != nullptr && (term_ != serve->term || decision_ != serve->decision || !serves());
+    const bool opens = std::holds_alternative<cluster::OpenMirror>(order) && role_ == Role::Closed;
+    return aborted_ || stamps || opens || std::holds_alternative<cluster::FollowMirror>(order);
 }
 
 void MirrorModel::order(const Effect& order, const Id128& module_id) {
+    // A forced demotion waits for nothing, and what gives a role is void then.
+    if (std::holds_alternative<cluster::FailHeld>(order)) {
+        std::erase_if(orders_, [](const auto& waiting) {
+            return std::holds_alternative<cluster::ServeMirror>(waiting.first) ||
+                   std::holds_alternative<cluster::FollowMirror>(waiting.first) ||
+                   std::holds_alternative<cluster::HoldMirror>(waiting.first);
+        });
+    } else if (waits(order)) {
+        return orders_.emplace_back(order, module_id), void();
+    }
+    give(order, module_id);
+}
+
+void MirrorModel::go_on() {
+    auto waiting = std::exchange(orders_, {});
+    while (!waiting.empty()) {
+        const auto [next, module_id] = std::move(waiting.front());
+        waiting.pop_front();
+        order(next, module_id);
+    }
+}
+
+/// Calls that had not ended end: a role that has gone meanwhile does not hear of them.
+void MirrorModel::thawed() {
+    if (!alive_) return;
+    for (std::uint64_t role : std::exchange(stuck_writes_, {})) {
+        role == role_count_&& serves() ? write_through() : write_into_nothing();
+    }
+    if (draining_ && serves()) append(Purpose::Drain, 0);
+    for (const Frame& frame : std::exchange(stuck_frames_, {})) receive(frame);
+    if (std::exchange(aborted_, false)) {
+        leave_role();
+        role_ = Role::Closed;
+        fact(cluster::MirrorFailed{"aborted", "its disk hung"});
+    }
+    go_on();
+}
+
+void MirrorModel::give(const Effect& order, const Id128& module_id) {
+    const bool there = role_ != Role::Closed ||
+                       std::holds_alternative<cluster::OpenMirror>(order) ||
+                       std::holds_alternative<cluster::CloseMirror>(order) ||
+                       std::holds_alternative<cluster::FailHeld>(order);
+    if (!there) {
+        return world().say(host_, [] { return "## an order without a mirror is ignored"; });
+    }
     module_id_ = module_id;
     std::visit(
         [this](const auto& one) {
@@ -97,7 +161,7 @@ void MirrorModel::order(const Effect& order, const Id128& module_id) {
 }
 
 void MirrorModel::greet() {
-    if (role_ != Role::Closed) carry_out(cluster::OpenMirror{module_id_});
+    if (role_ != Role::Closed) order(cluster::OpenMirror{module_id_}, module_id_);
 }
 
 void MirrorModel::carry_out(const cluster::OpenMirror&) {
@@ -175,13 +239,17 @@ void MirrorModel::carry_out(const cluster::HoldMirror&) {
 
 void MirrorModel::carry_out(const cluster::CloseMirror&) {
     leave_role();
-    bool was_open = role_ != Role::Closed;
-    role_ = Role::Closed;
-    if (!was_open) return fact(cluster::MirrorClosed{});
-    const auto closed = [this, process = process_] {
-        if (alive_ && process == process_) fact(cluster::MirrorClosed{});
-    };
-    host_.flush(closed, closed);
+    const bool was_open = std::exchange(role_, Role::Closed) != Role::Closed;
+    const bool trusts = world().mutant == Mutant::TrustClosing;
+    if (trusts && !was_open) return fact(cluster::MirrorClosed{true});
+    closing_ = true;
+    flush([this] { closed(true); }, [this, trusts] { closed(trusts); });
+}
+
+void MirrorModel::closed(bool durable) {
+    closing_ = false;
+    fact(cluster::MirrorClosed{durable});
+    go_on();
 }
 
 void MirrorModel::leave_role() {
@@ -195,6 +263,7 @@ void MirrorModel::leave_role() {
     allowed_ = {};
     resync_target_ = false;
     last_ = 0;
+    stuck_frames_.clear();
 }
 
 // ---- the stream
@@ -247,6 +316,7 @@ void MirrorModel::tick() {
     Stream* stream = world().network.usable(Link::Mirror, host_.self);
     if (stream != nullptr && world().now() - heard_ > 2s) close_stream();
     if (role_ == Role::Serving) check_stall();
+    if (serves()) check_own_disk();
 }
 
 void MirrorModel::fail_copy() {
@@ -270,6 +340,7 @@ void MirrorModel::receive(const Frame& frame) {
         if (role_ == Role::Following && old) close_stream();
         return;
     }
+    if (host_.frozen.whole) return stuck_frames_.push_back(frame);
     world().invariants.frame_accepted(host_, frame.epoch);
     apply(frame);
 }

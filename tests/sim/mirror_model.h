@@ -1,9 +1,11 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <memory>
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include "core/cluster/events.h"
@@ -41,6 +43,8 @@ class MirrorModel {
     void order(const cluster::Effect& order, const Id128& module_id);
     /// clusterd has (re)connected: what it cannot know is told again.
     void greet();
+    /// The disk answers again: what waited for it goes on, in order.
+    void thawed();
 
     // the application
     [[nodiscard]] bool admits() const;
@@ -68,7 +72,7 @@ class MirrorModel {
     [[nodiscard]] bool serves() const { return role_ == Role::Serving && !failing_; }
     [[nodiscard]] bool rebuilding() const { return role_ == Role::Following && resync_target_; }
     [[nodiscard]] const Id128& decision() const { return decision_; }
-    [[nodiscard]] bool idle() const { return open_ops_ == 0; }
+    [[nodiscard]] bool idle() const { return open_ops_ == 0 && stuck_writes_.empty(); }
 
   private:
     enum class Purpose : std::uint8_t { Write, Fsync, Drain, Join };
@@ -92,6 +96,10 @@ class MirrorModel {
         cluster::Decision decision;
     };
 
+    /// One after the other; what waits for the disk makes those after it wait.
+    [[nodiscard]] bool waits(const cluster::Effect& order) const;
+    void go_on();
+    void give(const cluster::Effect& order, const Id128& module_id);
     void carry_out(const cluster::OpenMirror& order);
     void carry_out(const cluster::ServeMirror& order);
     void carry_out(const cluster::FollowMirror& order);
@@ -122,6 +130,10 @@ class MirrorModel {
     void copy_zone(std::uint32_t zone, std::uint64_t rebuild);
     void drop_joiner();
     void check_stall();
+    void check_own_disk();
+    [[nodiscard]] bool disk_is_dead() const;
+    void write_through();
+    void write_into_nothing();
     [[nodiscard]] WriteSet history(std::uint64_t sequence) const;
 
     // secondary
@@ -139,6 +151,8 @@ class MirrorModel {
     void fact(const cluster::Event& event);
     void later(Duration delay, std::function<void()> task);
     void flush(std::function<void()> done);
+    void flush(std::function<void()> done, std::function<void()> failed);
+    void closed(bool durable);
     void changed();
     Copy& copy();
     World& world();
@@ -150,6 +164,9 @@ class MirrorModel {
     std::uint64_t process_ = 0;
     bool compared_ = false;  // with what a common stop noted: until there is a role
     bool broken_ = false;    // and said so: it has no role until it is given one
+    std::deque<std::pair<cluster::Effect, Id128>> orders_;  // that wait for the disk
+    bool closing_ = false;
+    bool aborted_ = false;  // demoted while the disk was found dead: nothing of it is left then
     Role role_ = Role::Closed;
     Id128 module_id_;
     Id128 term_;
@@ -181,12 +198,15 @@ class MirrorModel {
     std::uint64_t peer_accepted_ = 0;
     std::uint64_t peer_durable_ = 0;
     Time progress_{};
+    Time disk_told_{};
+    std::vector<std::uint64_t> stuck_writes_;  // calls of the application that do not end: the role
     WriteSet base_;
 
     // Following
     bool resync_target_ = false;
     bool copy_failed_ = false;
     std::uint64_t last_ = 0;
+    std::deque<Frame> stuck_frames_;
 };
 
 }  // namespace ha::sim

@@ -43,7 +43,7 @@ void MirrorModel::carry_out(const cluster::ServeMirror& order) {
 void MirrorModel::carry_out(const cluster::DrainMirror&) {
     if (role_ != Role::Serving) return;
     draining_ = true;
-    append(Purpose::Drain, 0);
+    if (stuck_writes_.empty()) append(Purpose::Drain, 0);  // else when these calls have ended
 }
 
 void MirrorModel::carry_out(const cluster::ResumeMirror&) {
@@ -61,6 +61,7 @@ void MirrorModel::carry_out(const cluster::FailHeld&) {
     if (role_ == Role::Serving) {
         failing_ = true;
         drop_operations();
+        aborted_ = aborted_ || disk_is_dead();
     }
     fact(cluster::HeldFailed{});
 }
@@ -68,21 +69,31 @@ void MirrorModel::carry_out(const cluster::FailHeld&) {
 // ---- operations
 
 bool MirrorModel::admits() const {
-    return alive_ && !hangs_ && serves() && stamped_ && !draining_ && open_ops_ < 12;
+    return alive_ && !hangs_ && serves() && stamped_ && !draining_ &&
+           open_ops_ + stuck_writes_.size() < 12;
 }
 
 void MirrorModel::modify(bool fsync) {
-    std::uint32_t write = 0;
     if (!fsync && lacks_room()) {  // ENOSPC to the application; nothing was changed
         ++world().totals.refused_writes;
         return;
     }
-    if (!fsync) {
-        write = world().ledger.new_write();
-        copy().kernel.insert(write);
-        changed();
-    }
-    append(fsync ? Purpose::Fsync : Purpose::Write, write);
+    if (fsync) return append(Purpose::Fsync, 0);
+    if (host_.frozen.whole) return stuck_writes_.push_back(role_count_);
+    write_through();
+}
+
+void MirrorModel::write_through() {
+    const std::uint32_t write = world().ledger.new_write();
+    copy().kernel.insert(write);
+    changed();
+    append(Purpose::Write, write);
+}
+
+/// Nobody is told of it, and no peer.
+void MirrorModel::write_into_nothing() {
+    copy().kernel.insert(world().ledger.new_write());
+    changed();
 }
 
 void MirrorModel::append(Purpose purpose, std::uint32_t write) {
@@ -203,6 +214,19 @@ void MirrorModel::check_stall() {
         fact(cluster::AcknowledgementsStalled{});
     }
     if (world().mutant == Mutant::LocalAcknowledge) settle();
+}
+
+/// As replicatord/disk_probe: asked when a call has not ended for a second, it has not taken the
+/// probe for ten.
+bool MirrorModel::disk_is_dead() const {
+    return host_.frozen.now && host_.world.now() - host_.frozen.since > 11s;
+}
+
+void MirrorModel::check_own_disk() {
+    const bool asks = peer_member_ && (open_ops_ > 0 || !stuck_writes_.empty());
+    if (!asks || !disk_is_dead() || world().now() - disk_told_ < 3s) return;
+    disk_told_ = world().now();
+    fact(cluster::AcknowledgementsStalled{true, "the disk answers nothing"});
 }
 
 WriteSet MirrorModel::history(std::uint64_t sequence) const {

@@ -17,6 +17,7 @@ enum class Mutant {
     NoSeal,              // Sealed is answered, nothing is refused
     NoFlush,             // MadeDurable is answered, nothing was flushed
     TrustPowerVictim,    // a restart forgets that the system stopped unclean
+    TrustClosing,        // a mirror that was closed is taken for durable
     SwapWithoutDrain,    // Drained is answered, nothing was drained
     UsedTooLate,         // the first acknowledgement does not wait for its mark
     AcceptOldDecisions,  // frames of any decision are accepted
@@ -34,13 +35,14 @@ enum class Mutant {
     AskNobody      // nor whether somebody has the addresses, before a node serves unconfirmed
 };
 
-inline constexpr std::array<std::pair<std::string_view, Mutant>, 19> kMutants{{
+inline constexpr std::array<std::pair<std::string_view, Mutant>, 20> kMutants{{
     {"local-acknowledge", Mutant::LocalAcknowledge},
     {"takeover-outdated", Mutant::TakeoverOutdated},
     {"tell-early", Mutant::TellEarly},
     {"no-seal", Mutant::NoSeal},
     {"no-flush", Mutant::NoFlush},
     {"trust-power-victim", Mutant::TrustPowerVictim},
+    {"trust-closing", Mutant::TrustClosing},
     {"swap-without-drain", Mutant::SwapWithoutDrain},
     {"used-too-late", Mutant::UsedTooLate},
     {"accept-old-decisions", Mutant::AcceptOldDecisions},

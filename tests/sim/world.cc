@@ -64,6 +64,7 @@ void Totals::add(const Totals& other) {
     hangs += other.hangs;
     resets += other.resets;
     full_disks += other.full_disks;
+    frozen_disks += other.frozen_disks;
     refused_writes += other.refused_writes;
     copy_failures += other.copy_failures;
     witness_losses += other.witness_losses;

@@ -43,8 +43,8 @@ struct Totals {
     std::uint64_t commands = 0, failovers = 0, joins = 0, swaps = 0, shrinks = 0, elections = 0;
     std::uint64_t divergences = 0, witness_losses = 0, acknowledged = 0, released = 0,
                   witness_changes = 0, torn_writes = 0, torn_records = 0, stuck_units = 0,
-                  hangs = 0, resets = 0, full_disks = 0, refused_writes = 0, copy_failures = 0,
-                  expired_leases = 0, simulated_seconds = 0;
+                  hangs = 0, resets = 0, full_disks = 0, frozen_disks = 0, refused_writes = 0,
+                  copy_failures = 0, expired_leases = 0, simulated_seconds = 0;
     void add(const Totals& other);
 };
 

@@ -138,7 +138,10 @@ struct FirstModification {
     Id128 decision;
 };
 struct HeldFailed {};
-struct MirrorClosed {};
+/// `durable`: whatever was written to the directories, be it by an earlier process, is on the disk.
+struct MirrorClosed {
+    bool durable = false;
+};
 struct AddressesHeld {};
 struct AddressesDropped {};
 struct AddressesProbed {

@@ -31,6 +31,7 @@ void Machine::begin(Instant now, std::vector<Effect>& effects) {
         persist();
     }
     abandon_exchange();  // an earlier version kept it
+    was_open_ = !record_.open_boot.none();
     note_boot();
     note_file();
     witness_mark_ = mint_id();
@@ -217,6 +218,7 @@ bool Machine::birth_unused() const {
 
 void Machine::opened(const Event& event) {
     if (awaiting_workers_) return;
+    was_open_ = true;
     const auto& fact = std::get<MirrorOpened>(event);
     const bool unmarked = never_held_data() || (fact.never_stamped && birth_unused());
     marker_valid_ = fact.marker_valid || (fact.marker_absent && unmarked);
@@ -285,9 +287,14 @@ bool Machine::cannot_open(const MirrorFailed& fact) {
            fact.code == "start-failed";
 }
 
+/// The process ended, or gave its mirror up to a demotion: that says nothing against the copy.
+bool Machine::is_gone(const MirrorFailed& fact) {
+    return fact.code == "worker-gone" || fact.code == "aborted";
+}
+
 void Machine::open_failed(const Event& event) {
     const auto& fact = std::get<MirrorFailed>(event);
-    if (fact.code == "worker-gone") return;  // it is started again and given the order again
+    if (is_gone(fact)) return;  // it is started again and given the order again
     if (!cannot_open(fact)) {
         // Of a mirror that runs since before this process began: it has no role now, and says so.
         rebuild_after_ = now_ + settings_.boot_wait;
@@ -302,8 +309,8 @@ void Machine::open_failed(const Event& event) {
         held_failed_ = true;  // there is no mirror to say so
         return;
     }
-    record_.open_boot = Id128{};
-    persist();
+    note_closed(false);
+    if (was_open_ && fact.code != "start-failed") emit(CloseMirror{});
     enter(Phase::Stopped);
     block(fact.code.c_str(), fact.text);
 }
@@ -312,7 +319,7 @@ void Machine::mirror_lost(const Event& event) {
     const auto& fact = std::get<MirrorFailed>(event);
     tell("mirror-lost", "The mirror on this node ended: " + fact.text);
     word_.reset();
-    if (fact.code != "worker-gone") rebuild_after_ = now_ + settings_.boot_wait;
+    if (!is_gone(fact)) rebuild_after_ = now_ + settings_.boot_wait;
     proposal_.reset();
     keeps_copy_ = false;
     ceded_to_us_.reset();
@@ -343,12 +350,24 @@ void Machine::close_now() {
 
 /// Its process cannot be started, so nothing of ours is mounted by it.
 void Machine::closing_mirror_failed(const Event& event) {
-    if (std::get<MirrorFailed>(event).code == "start-failed") closed(event);
+    if (std::get<MirrorFailed>(event).code == "start-failed") closed(MirrorClosed{false});
 }
 
-void Machine::closed(const Event&) {
-    record_.open_boot = Id128{};
+/// R7: what is not durable goes with the power, and this system stopped unclean then, however
+/// orderly the module was stopped. While the boot lasts the page cache has it.
+void Machine::note_closed(bool durable) {
+    was_open_ = was_open_ && !durable;
+    if (!was_open_) record_.open_boot = Id128{};
     persist();
+}
+
+/// Of a mirror that was found open, or of one that could not be asked before.
+void Machine::closed_late(const Event& event) {
+    if (was_open_ && std::get<MirrorClosed>(event).durable) note_closed(true);
+}
+
+void Machine::closed(const Event& event) {
+    note_closed(std::get<MirrorClosed>(event).durable);
     term_ = Id128{};
     goal_ = Goal::None;
     enter(Phase::Stopped);

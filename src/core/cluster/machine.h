@@ -207,9 +207,12 @@ class Machine {
     void closing_mirror_failed(const Event& event);
     void open_failed(const Event& event);
     [[nodiscard]] static bool cannot_open(const MirrorFailed& fact);
+    [[nodiscard]] static bool is_gone(const MirrorFailed& fact);
     void note_report(const Event& event);
     void close(const Event& event);
     void closed(const Event& event);
+    void closed_late(const Event& event);
+    void note_closed(bool durable);
     void first_modification(const Event& event);
 
     // machine_waiting.cc
@@ -462,6 +465,8 @@ class Machine {
     bool left_overs_ = true;         // units and addresses of an earlier process may be there
     bool awaiting_workers_ = false;  // begin() found the module wanted; workers_ready() opens it
     bool marker_valid_ = false;
+    bool was_open_ =
+        false;  // the mirror, in this boot, and what it left is not known to be durable
     Id128 term_;
     // These begin anywhere: an earlier process's numbers must not come again.
     std::uint64_t flush_token_;

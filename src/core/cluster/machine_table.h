@@ -28,7 +28,7 @@ struct Table {
     // Stopped
     {&M::open, &M::stopped_stop, &M::stopped_swap, &M::note_report, ____, ____, ____,
      &M::stray_mirror, ____, ____, ____, ____, ____, ____,
-     ____, ____, ____, ____, ____, ____, ____,
+     ____, ____, ____, ____, ____, ____, &M::closed_late,
      ____, ____, ____, ____, ____, ____, ____, ____, ____, ____,
      &M::not_served, ____, failover, at_boot, ____, ____},
     // Opening

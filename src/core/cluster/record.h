@@ -57,7 +57,8 @@ struct Record {
     Id128 stopped_together;
     /// The operator wants the module running on this node.
     bool wanted = false;
-    /// The boot during which the mirror is open; none after a clean close.
+    /// The boot during which the mirror was opened; none once it was closed and all of it is
+    /// durable.
     Id128 open_boot;
     /// R7: the system stopped unclean while S named the other node; until it has met that node.
     bool power_lost = false;

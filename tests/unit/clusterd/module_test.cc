@@ -321,7 +321,9 @@ TEST_F(ModuleTest, AMirrorThatStopsTogetherIsToldSo) {
     std::vector<bool> together;
     for (const auto& order : orders_) {
         const auto* close = std::get_if<api::CloseMirror>(&order);
-        if (close != nullptr) together.push_back(close->together);
+        if (close == nullptr) continue;
+        together.push_back(close->together);
+        EXPECT_EQ(close->paths, std::vector<std::string>{"/srv/db"});
     }
     EXPECT_EQ(together, (std::vector<bool>{false, true}));
 }

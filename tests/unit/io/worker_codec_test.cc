@@ -70,6 +70,20 @@ TEST(WorkerCodec, WhatIsSaidOfATreeArrives) {
     EXPECT_FALSE(std::get<api::MirrorOpened>(*fact).compared);
 }
 
+TEST(WorkerCodec, WhatAClosingMadeDurableArrives) {
+    auto order = decode_order(*encode(api::Order(api::CloseMirror{true, {"/data", "/log"}})));
+    ASSERT_TRUE(order) << order.error().text;
+    const auto& close = std::get<api::CloseMirror>(*order);
+    EXPECT_TRUE(close.together);
+    EXPECT_EQ(close.paths, (std::vector<std::string>{"/data", "/log"}));
+    for (bool durable : {false, true}) {
+        auto fact = decode_fact(*encode(api::Fact(api::MirrorClosed{durable})));
+        ASSERT_TRUE(fact) << fact.error().text;
+        EXPECT_EQ(std::get<api::MirrorClosed>(*fact).durable, durable);
+    }
+    EXPECT_FALSE(decode_fact(R"({"type":"MirrorClosed"})"));
+}
+
 TEST(WorkerCodec, NumbersKeepTheirRange) {
     constexpr auto kMost = ~std::uint64_t{0};
     auto fact =
