@@ -19,6 +19,10 @@ void Machine::enter_waiting() {
     probes_ = {};
     emit(HoldMirror{});
     enter(Phase::Waiting);
+    // A proposal that keeps both copies is agreed to here alone, and not said again. Any other was
+    // answered when it came.
+    const bool stands = contact_ && peer_report_ && peer_report_->proposal;
+    if (stands && peer_report_->proposal->in_sync.has(self())) consent(*peer_report_);
     evaluate();
 }
 

@@ -198,5 +198,33 @@ TEST_F(HandOver, WhatWasDelayedWhileCedingGoesOnWhenTheOtherIsBack) {
     EXPECT_EQ(count<MakeDurable>(step(primary_, PeerReported{away})), 1U);
 }
 
+/// After a common stop: the other node proposed that both keep their copies while this one was
+/// opening its mirror, and says nothing more.
+TEST_F(HandOver, AProposalThatKeepsBothIsAgreedToWhenTheMirrorIsOpen) {
+    Record record = secondary_.machine->record();
+    record.stopped_together = record.chain.head().decision.id;
+    Settings settings;
+    settings.witness = kWitness;
+    secondary_ = machine(Node::Second, record, settings);
+    Report peer = *primary_.said;
+    peer.activity = Activity::Waiting;
+    peer.stopped_together = record.stopped_together;
+    ChainEntry both = entry(3, InSync::both(), false);
+    both.decision.cause = Cause::Election;
+    peer.proposal = both.decision;
+    step(secondary_, PeerReported{peer});
+    peer.withdrawn_heard = secondary_.said->withdrawn;
+    step(secondary_, PeerReported{peer});
+    EXPECT_EQ(head(secondary_).number, Epoch{2}) << "its copy is not known to be whole yet";
+    MirrorOpened opened;
+    opened.marker_valid = opened.compared = true;
+    for (const Event& event :
+         std::initializer_list<Event>{opened, AddressesDropped{}, UnitsGone{}, HeldFailed{}}) {
+        step(secondary_, event);
+    }
+    EXPECT_EQ(head(secondary_), both.decision);
+    EXPECT_FALSE(secondary_.machine->record().outdated);
+}
+
 }  // namespace
 }  // namespace ha::cluster
