@@ -41,13 +41,17 @@ def waits_for_the_holder(lab):
 def keeps_waiting(lab):
     one, other = lab.pair
     lab.step("ha-vipd is killed, then stands still for longer than anybody waits for it")
+    main_pid = ["systemctl", "show", "-P", "MainPID", "ha-vipd"]
+    killed = other.out(main_pid)
     other.run("systemctl kill -s KILL ha-vipd")
-    other.run("sleep 5; systemctl kill -s STOP ha-vipd; sleep 8")
+    other.wait_for(lambda: other.out(main_pid) not in ("0", killed), deadline=20)
+    other.run("systemctl kill -s STOP ha-vipd")
+    lab.lasts(8)
     lab.expect(not pair.runs(other), "node2 waits")
     lab.step("its own cable is out: what it does not see it does not take for free")
     lab.cable(other, "lan0", False)
     other.wait_for(lambda: "no carrier" in told(other), deadline=20)
-    other.run("sleep 20")
+    lab.lasts(20)
     lab.expect(not pair.runs(other) and pair.own_word(other)["reason"]["code"] == "address-in-use", "node2 waits")
     lab.cable(other, "lan0", True)
     other.wait_for(lambda: "no carrier" not in told(other), deadline=20)
