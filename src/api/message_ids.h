@@ -71,6 +71,8 @@ inline constexpr MessageId kResyncDone{"a20b2c83c658438aa1cba56abf5f8ebf"};
 inline constexpr MessageId kResyncFailed{"4648bfb66fc144f58f3663660db7b6f3"};
 /// A copy cannot follow: disk full, I/O error.
 inline constexpr MessageId kCopyFailed{"fbd9da640c3b481a97f93f65bd33be27"};
+/// A node's disk was put back to an earlier moment: its copy is older than the other node knows it.
+inline constexpr MessageId kRolledBack{"8bd7f71d5ab2d637adcdb673ea3d3326"};
 /// A module's directories are mirrored from now on.
 inline constexpr MessageId kMirrorMounted{"2a8a8e61908c4aa39073047b4777f428"};
 /// A module's directories are plain directories again.
@@ -150,6 +152,7 @@ inline constexpr std::array kAll{kDaemonStarted,
                                  kResyncDone,
                                  kResyncFailed,
                                  kCopyFailed,
+                                 kRolledBack,
                                  kMirrorMounted,
                                  kMirrorUnmounted,
                                  kAddressTaken,

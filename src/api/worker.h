@@ -148,6 +148,9 @@ struct MirrorOpened {
     bool untouched = true;  // false: somebody changed something in between, or it cannot be told
     /// No role has ever been begun here to its end: this node never finished marking these trees.
     bool never_stamped = false;
+    /// How far the copy had come, and what is noted of the peer's (docs/formats.md, "Progress").
+    std::uint64_t progress = 0;
+    std::uint64_t peer_progress = 0;
 };
 struct MirrorFailed {
     std::string code;  // stable: mount-failed, data-missing, disk-full, io-error, aborted, ...

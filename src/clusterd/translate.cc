@@ -109,7 +109,8 @@ struct ToEvent {
                                      f.term,
                                      f.compared,
                                      f.untouched,
-                                     f.never_stamped};
+                                     f.never_stamped,
+                                     cluster::Progress{f.progress, f.peer_progress}};
     }
     Answer operator()(const api::MirrorFailed& f) const {
         return cluster::MirrorFailed{f.code, f.text};
@@ -190,7 +191,7 @@ std::string error_name(const std::string& code) {
 
 api::MessageId message_id(const std::string& code) {
     namespace m = api::message;
-    static const std::array<std::pair<const char*, api::MessageId>, 26> kIds{{
+    static const std::array<std::pair<const char*, api::MessageId>, 27> kIds{{
         {"decision", m::kDecisionRecorded},
         {"birth", m::kDecisionRecorded},
         {"consented", m::kDecisionRecorded},
@@ -217,6 +218,7 @@ api::MessageId message_id(const std::string& code) {
         {"swap-aborted", m::kSwapAborted},
         {"resync", m::kResyncStarted},
         {"resync-stopped", m::kResyncFailed},
+        {"rolled-back", m::kRolledBack},
     }};
     for (const auto& [known, id] : kIds) {
         if (code == known) return id;

@@ -72,7 +72,8 @@ HA_WIRE(CloseMirror, v("together", m.together), v("paths", m.paths))
 HA_WIRE(MirrorOpened, v("marker", m.marker), v("detail", m.detail), v("serving", m.serving),
         v("following", m.following), v("term", m.term), v("decision", m.decision),
         v("compared", m.compared), v("untouched", m.untouched),
-        v("never_stamped", m.never_stamped))
+        v("never_stamped", m.never_stamped), v("progress", m.progress),
+        v("peer_progress", m.peer_progress))
 HA_WIRE(MirrorFailed, v("code", m.code), v("text", m.text))
 HA_WIRE(MirrorServing, v("term", m.term), v("decision", m.decision))
 HA_WIRE(MirrorFollowing, v("term", m.term))

@@ -33,8 +33,9 @@ std::string describe(const Applier::Item& item) {
 
 }  // namespace
 
-Applier::Applier(Tree& tree, Listener listener)
+Applier::Applier(Tree& tree, std::function<Result<>()> sync_all, Listener listener)
     : tree_(tree),
+      sync_all_(std::move(sync_all)),
       listener_(std::move(listener)),
       orphans_(tree),
       apply_(tree, orphans_),
@@ -133,7 +134,7 @@ Result<> Applier::apply(const Item& item) {
     }
     const auto& record = std::get<CopyRecord>(item.record);
     if (std::holds_alternative<Barrier>(record.body)) {
-        sync_later(item.sequence, [this] { return tree_.sync_all(); });
+        sync_later(item.sequence, sync_all_);
         return {};
     }
     if (const auto* tell = std::get_if<TellIn>(&record.body)) {

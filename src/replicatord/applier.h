@@ -42,7 +42,8 @@ class Applier {
         std::uint64_t role = 0;  // under which it came
     };
 
-    Applier(Tree& tree, Listener listener);
+    /// `sync_all` makes everything applied durable; called from the sync threads.
+    Applier(Tree& tree, std::function<Result<>()> sync_all, Listener listener);
     ~Applier();
 
     /// Waits while the queue is full. What came under another role than the present one is dropped.
@@ -72,6 +73,7 @@ class Applier {
     void fail_copy(const Error& error, std::optional<std::uint64_t> role);
 
     Tree& tree_;
+    std::function<Result<>()> sync_all_;
     Listener listener_;
     Orphans orphans_;
     Apply apply_;

@@ -286,6 +286,9 @@ Result<> Controller::build(const api::OpenMirror& order) {
         std::move(options), [this] { return store_->mint(); }, journal_);
     if (!files) return tl::unexpected(files.error());
     files_ = std::move(*files);
+    auto progress = CopyProgress::open(files_->tree(), order.module_id);
+    if (!progress) return tl::unexpected(progress.error());
+    progress_ = std::move(*progress);
     dialer_ = std::make_unique<NetworkDialer>(
         NetworkDialer::Addresses{order.local_addresses, order.peer_addresses, order.port}, tls_,
         peer_.fingerprint);
@@ -293,6 +296,13 @@ Result<> Controller::build(const api::OpenMirror& order) {
     settings.heartbeat = order.heartbeat;
     settings.silent_after = order.silent_after;
     settings.lease = &lease_->lease();
+    settings.progress = progress_.get();
+    settings.peer_rolled_back = [this] {
+        io::log(io::Level::Warning, api::message::kRolledBack, {{"HAMIRROR_MODULE", module_}},
+                module_ + ": the copy of " + peer_.name +
+                    " is older than it was when this node heard of it last: its disk was put back "
+                    "to an earlier moment, or replaced.");
+    };
     settings.alone = kept_alone();
     settings.keep_alone = [this](const auto& changed) { return alone_->save(changed); };
     settings.probe_disks = [this] { files_->tree().probe_disks(); };
@@ -315,6 +325,8 @@ api::MirrorOpened Controller::opened() const {
     fact.term = term_;
     fact.decision = decision_;
     fact.never_stamped = store_->stamps().current == 0;
+    fact.progress = progress_->now().own;
+    fact.peer_progress = progress_->now().peer;
     fact.compared = compared_;
     fact.untouched = untouched_;
     std::size_t valid = 0;
@@ -439,6 +451,7 @@ void Controller::forget() {
     mirror_.close();
     journal_.become(nullptr);
     dialer_.reset();
+    progress_.reset();
     files_.reset();
     alone_.reset();
     store_.reset();

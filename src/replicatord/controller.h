@@ -11,6 +11,7 @@
 #include "io/lease_page.h"
 #include "io/tls.h"
 #include "io/worker_link.h"
+#include "replicatord/copy_progress.h"
 #include "replicatord/demotable_mirror.h"
 #include "replicatord/filesystem.h"
 #include "replicatord/kept_alone.h"
@@ -97,6 +98,7 @@ class Controller {
     std::unique_ptr<KeptAlone> alone_;
     LateJournal journal_;
     std::unique_ptr<FileSystem> files_;
+    std::unique_ptr<CopyProgress> progress_;
     std::unique_ptr<Dialer> dialer_;
     DemotableMirror mirror_;
     std::future<void> sweep_;  // waits for the journal, as an application does

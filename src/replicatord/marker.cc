@@ -17,15 +17,6 @@ namespace {
 constexpr const char* kMarkerXattr = "trusted.hamirror.marker";
 constexpr std::size_t kSize = 16 + 1 + 8 + 8;
 
-/// What the checksum starts from: the directory that carries the marker.
-Result<std::uint64_t> binding_seed(int fd) {
-    auto file_system = file_system_id(fd);
-    if (!file_system) return tl::unexpected(file_system.error());
-    auto at = handle_at(fd, "");
-    if (!at) return tl::unexpected(at.error());
-    return XXH3_64bits_withSeed(at->handle.bytes.data(), at->handle.length, *file_system);
-}
-
 std::vector<std::byte> encode(const Marker& marker, std::uint64_t seed) {
     std::vector<std::byte> out;
     ByteWriter writer(out);
@@ -38,9 +29,17 @@ std::vector<std::byte> encode(const Marker& marker, std::uint64_t seed) {
 
 }  // namespace
 
+Result<std::uint64_t> directory_seed(int fd) {
+    auto file_system = file_system_id(fd);
+    if (!file_system) return tl::unexpected(file_system.error());
+    auto at = handle_at(fd, "");
+    if (!at) return tl::unexpected(at.error());
+    return XXH3_64bits_withSeed(at->handle.bytes.data(), at->handle.length, *file_system);
+}
+
 Result<std::optional<Marker>> read_marker(const Tree& tree, std::size_t root) {
     const int fd = tree.root_fd(root);
-    auto seed = binding_seed(fd);
+    auto seed = directory_seed(fd);
     if (!seed) return tl::unexpected(seed.error());
     std::vector<std::byte> raw(256);
     ssize_t size = ::fgetxattr(fd, kMarkerXattr, raw.data(), raw.size());
@@ -66,7 +65,7 @@ bool marker_valid(const std::optional<Marker>& marker, const Id128& module, std:
 
 Result<> write_marker(const Tree& tree, std::size_t root, const Marker& marker) {
     const int fd = tree.root_fd(root);
-    auto seed = binding_seed(fd);
+    auto seed = directory_seed(fd);
     if (!seed) return tl::unexpected(seed.error());
     auto raw = encode(marker, *seed);
     if (::fsetxattr(fd, kMarkerXattr, raw.data(), raw.size(), 0) != 0)

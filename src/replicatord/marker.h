@@ -20,6 +20,9 @@ struct Marker {
     auto operator<=>(const Marker&) const = default;
 };
 
+/// What the checksum of an attribute starts from that counts only on this very directory.
+Result<std::uint64_t> directory_seed(int fd);
+
 /// nullopt: there is none, or none that counts.
 Result<std::optional<Marker>> read_marker(const Tree& tree, std::size_t root);
 

@@ -35,7 +35,8 @@ Mirror::Mirror(Tree& tree, OrderLocks& locks, Dialer& dialer, Id128 incarnation,
       receiver_(incarnation),
       alone_(settings_.alone),
       abort_requests_(settings_.abort_requests) {
-    applier_ = std::make_unique<Applier>(tree_, listener());
+    applier_ = std::make_unique<Applier>(
+        tree_, [this] { return sync_trees(true); }, listener());
     if (settings_.probe_disks) disk_probe_.emplace(settings_.probe_disks);
     threads_.emplace_back([this] { link_loop(); });
     threads_.emplace_back([this] { tick_loop(); });
@@ -220,7 +221,7 @@ bool Mirror::flush(const std::shared_ptr<Flush>& flush) {
     if (!flush->asked_here) {
         flush->asked_here = true;
         submit([this, flush] {
-            auto synced = tree_.sync_all();
+            auto synced = sync_trees(true);
             if (!synced) return local_failure(synced.error());
             Later later;
             {
@@ -243,7 +244,9 @@ void Mirror::pump_drain(Later& later) {
 }
 
 void Mirror::pump_join(Later& later) {
-    if (!join_ || join_->told || !flush(join_)) return;
+    // Each has heard how far the other's copy has come, and both note it with what makes them
+    // durable here: what was noted of a copy before it was rebuilt is no more.
+    if (!join_ || join_->told || !progress_exchanged_ || !flush(join_)) return;
     join_->told = true;
     later.facts.emplace_back(api::JoinReady{resync_token_, counters_.files_done,
                                             counters_.bytes_examined, counters_.bytes_sent});

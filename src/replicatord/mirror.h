@@ -15,6 +15,7 @@
 #include "core/replication/sender.h"
 #include "replicatord/alone_count.h"
 #include "replicatord/applier.h"
+#include "replicatord/copy_progress.h"
 #include "replicatord/dialer.h"
 #include "replicatord/disk_probe.h"
 #include "replicatord/journal.h"
@@ -42,11 +43,15 @@ class Mirror final : public Journal {
     static constexpr Duration kDurableDead = 10s;
 
     struct Settings {
-        Duration heartbeat = 100ms;    // keep-alive of an idle stream
-        Duration silent_after = 1s;    // a stream without any frame for this long is broken
-        Duration sync_every = 1500ms;  // background sync
-        Lease* lease = nullptr;        // told what the secondary confirms; none: nobody is
-        api::ChangedAlone alone;       // as it was kept
+        Duration heartbeat = 100ms;        // keep-alive of an idle stream
+        Duration silent_after = 1s;        // a stream without any frame for this long is broken
+        Duration sync_every = 1500ms;      // background sync
+        Lease* lease = nullptr;            // told what the secondary confirms; none: nobody is
+        CopyProgress* progress = nullptr;  // none: a disk that was put back goes unnoticed
+        /// The peer's copy is older than it was when this node heard of it last. From any thread,
+        /// under no lock of ours.
+        std::function<void()> peer_rolled_back;
+        api::ChangedAlone alone;  // as it was kept
         /// Where that is kept in the background; called from a thread that may block.
         std::function<Result<>(const api::ChangedAlone&)> keep_alone;
         /// DiskProbe's, of the tree's disks. None: that this node's disk hangs is not noticed.
@@ -181,6 +186,10 @@ class Mirror final : public Journal {
     void tick_loop();
     void job_loop();
     void sync_in_background();
+    Result<> sync_trees(bool further);
+    void heard_progress(std::uint64_t peer);
+    [[nodiscard]] std::uint64_t progress_told() const;
+    [[nodiscard]] bool progress_stale() const;
     void local_failure(const Error& error);
 
     Tree& tree_;
@@ -240,7 +249,8 @@ class Mirror final : public Journal {
     // The stream.
     Channel* channel_ = nullptr;
     bool up_ = false;
-    std::uint64_t generation_ = 0;  // of the role; what belongs to an older one is abandoned
+    bool progress_exchanged_ = false;  // on this stream; at the primary
+    std::uint64_t generation_ = 0;     // of the role; what belongs to an older one is abandoned
     Id128 stream_term_;
     std::string break_reason_;
     bool break_ordered_ = false;

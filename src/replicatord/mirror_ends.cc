@@ -37,6 +37,7 @@ std::vector<SharedFrame> Mirror::PrimaryEnd::to_send() {
         kept_alive_ = now;
         KeepAlive keep_alive = m.sender_.keep_alive(m.durable_here_);
         keep_alive.probe = probes_.send(now);
+        keep_alive.progress = m.progress_told();
         frames.push_back(unnumbered(FrameType::KeepAlive, keep_alive));
     }
     return frames;
@@ -46,6 +47,7 @@ Result<> Mirror::PrimaryEnd::received(const Frame& frame) {
     if (frame.type == FrameType::Ack) {
         auto ack = decode_ack(frame.payload);
         if (!ack) return tl::unexpected(ack.error());
+        mirror_.heard_progress(ack->progress);
         return acknowledged(*ack);
     }
     if (frame.type == FrameType::Answer) {
@@ -74,6 +76,7 @@ Result<> Mirror::PrimaryEnd::acknowledged(const Ack& ack) {
         done = m.sender_.acknowledge(ack);
         const Instant now = io::boot_now();
         const auto confirmed = probes_.echoed(ack.probe);
+        if (confirmed) m.progress_exchanged_ = true;
         if (done && confirmed && m.settings_.lease != nullptr) {
             m.settings_.lease->confirm(Lease::By::Mirror, *confirmed);
         }
@@ -107,7 +110,8 @@ std::vector<SharedFrame> Mirror::SecondaryEnd::to_send() {
     if (ended_) return {};
     m.ack_due_ = false;
     std::vector<SharedFrame> frames;
-    Ack ack{m.applied_, std::min(m.durable_here_, m.applied_), m.results_, probe_};
+    Ack ack{m.applied_, std::min(m.durable_here_, m.applied_), m.results_, probe_,
+            m.progress_told()};
     if (ack.results.size() > kMaxResults) ack.results.resize(kMaxResults);
     frames.push_back(unnumbered(FrameType::Ack, ack));
     for (const auto& answer : m.answers_) {
@@ -131,6 +135,7 @@ Result<> Mirror::SecondaryEnd::received(const Frame& frame) {
     if (frame.type != FrameType::KeepAlive) return fail("the peer sent a frame out of place");
     auto keep_alive = decode_keep_alive(frame.payload);
     if (!keep_alive) return tl::unexpected(keep_alive.error());
+    mirror_.heard_progress(keep_alive->progress);
     std::scoped_lock lock(mirror_.mutex_);
     probe_ = keep_alive->probe;
     std::erase_if(mirror_.results_, [&](const DurableResult& result) {

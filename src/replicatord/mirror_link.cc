@@ -206,6 +206,7 @@ void Mirror::stream_ends(const std::string& reason) {
         channel_ = nullptr;
         receiver_.disconnected();
         const bool was_up = std::exchange(up_, false);
+        progress_exchanged_ = false;
         const bool reported = join_ && join_->told;
         const Peer peer = sender_.peer();
         if (peer == Peer::Joining || (peer == Peer::Joiner && !reported)) {

@@ -265,7 +265,7 @@ void Mirror::make_durable(const api::MakeDurable& order) {
     std::scoped_lock lock(mutex_);
     if (order.hold) acknowledgements_held_ = true;
     submit([this, token = order.token] {
-        auto done = tree_.sync_all();
+        auto done = sync_trees(true);
         if (!done) return local_failure(done.error());
         run({{}, {api::MadeDurable{token}}});
     });

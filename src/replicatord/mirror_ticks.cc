@@ -30,7 +30,7 @@ void Mirror::tick_loop() {
         tell_alone(now, later);
         const bool due = now - synced >= settings_.sync_every && !sync_queued_;
         const std::uint64_t reached = mode_ == Mode::Follow ? applied_.value : appended_;
-        if (due && reached != synced_) {
+        if (due && (reached != synced_ || progress_stale())) {
             synced = now;
             sync_queued_ = true;
             submit([this] { sync_in_background(); });
@@ -106,6 +106,29 @@ void Mirror::keep_alone(const api::ChangedAlone& changed) {
     alone_kept_ = kept.has_value();
 }
 
+/// What the peer is told of this copy is durable, whatever happens next.
+Result<> Mirror::sync_trees(bool further) {
+    const auto noted = settings_.progress ? settings_.progress->note(further) : std::nullopt;
+    auto done = tree_.sync_all();
+    if (done && noted) settings_.progress->synced(*noted);
+    return done;
+}
+
+void Mirror::heard_progress(std::uint64_t peer) {
+    if (settings_.progress == nullptr || settings_.progress->heard(peer)) return;
+    if (settings_.peer_rolled_back) settings_.peer_rolled_back();
+}
+
+std::uint64_t Mirror::progress_told() const {
+    return settings_.progress ? settings_.progress->durable() : 0;
+}
+
+/// In a role alone: before it the trees stay as they were found.
+bool Mirror::progress_stale() const {
+    const bool role = mode_ == Mode::Serving || mode_ == Mode::Follow;
+    return role && settings_.progress != nullptr && settings_.progress->stale();
+}
+
 void Mirror::sync_in_background() {
     std::unique_lock lock(mutex_);
     const auto changed = alone_.now();
@@ -113,8 +136,9 @@ void Mirror::sync_in_background() {
     const Id128 term = follows ? applied_term_ : term_;
     const Sequence reached = follows ? applied_ : sender_.last();
     const std::uint64_t touched = follows ? applied_.value : appended_;
+    const bool further = touched != synced_;
     lock.unlock();
-    auto done = tree_.sync_all();
+    auto done = sync_trees(further);
     if (done) keep_alone(changed);
     lock.lock();
     sync_queued_ = false;

@@ -133,16 +133,20 @@ class Canon {
     }
     void add(const Report& report) {
         const auto& [serial, boot, module_id, chain, outdated, power_lost, ceding, stopped_together,
-                     activity, data_ok, term, attempt, proposal, withdrawn, withdrawn_heard,
-                     leaving, stopping_together, keeps_copy, restarts_spent, failover, preferred,
-                     at_boot, rules, witness, witness_configured, witness_mark, witness_heard,
-                     for_people, readiness, reason_code, reason] = report;
+                     activity, data_ok, progress, term, attempt, proposal, withdrawn,
+                     withdrawn_heard, leaving, stopping_together, keeps_copy, restarts_spent,
+                     failover, preferred, at_boot, rules, witness, witness_configured, witness_mark,
+                     witness_heard, for_people, readiness, reason_code, reason] = report;
         state(boot, module_id, chain, outdated, power_lost, ceding, stopped_together, activity,
-              data_ok, term);
+              data_ok, progress, term);
         token(attempt);
         state(proposal, withdrawn, withdrawn_heard, leaving, stopping_together, keeps_copy,
               restarts_spent, failover, preferred, at_boot, rules, witness, witness_configured,
               witness_mark, witness_heard);
+    }
+    void add(const Progress& progress) {
+        const auto& [own, peer] = progress;
+        state(own, peer);
     }
     void add(const Registered& registered) {
         const auto& [module_id, decision, rules, ancestors] = registered;

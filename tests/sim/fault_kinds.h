@@ -37,6 +37,11 @@ void freeze_disk(World& world);
 /// The same of the node that serves, which hears nobody, then loses its ha-replicatord, is stopped
 /// and loses power: what it wrote last was in the page cache alone.
 void stop_frozen(World& world);
+/// Keeps what a node's disk holds, or puts it back in a power loss of a healthy pair: the other
+/// node knows of more than there is, and nothing else goes wrong until that one leads.
+void put_disk_back(World& world);
+/// A disk was put back, and what comes of it is not seen yet.
+[[nodiscard]] bool disk_is_put_back(World& world);
 
 /// Ends every one of them that has an end of its own.
 void heal_disks(World& world);

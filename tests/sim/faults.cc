@@ -209,6 +209,7 @@ void start_what_is_stopped(World& world) {
 }
 
 void something(World& world) {
+    if (disk_is_put_back(world)) return;
     static constexpr Fault kFaults[] = {crash_clusterd,
                                         interrupt_record,
                                         crash_mirror,
@@ -243,6 +244,7 @@ void something(World& world) {
     if (witnessed && world.random.chance(150)) return break_witness(world);
     if (world.witnesses == Witnesses::Changing && world.random.chance(100))
         return change_witness(world);
+    if (world.disks_put_back && world.random.chance(400)) return put_disk_back(world);
     kFaults[world.random.below(std::size(kFaults))](world);
     start_what_is_stopped(world);
 }

@@ -8,6 +8,8 @@
 
 namespace ha::sim {
 
+using namespace cluster;
+
 namespace {
 
 void thaw_later(World& world, Host& host, Duration lasts) {
@@ -16,6 +18,40 @@ void thaw_later(World& world, Host& host, Duration lasts) {
         world.say(host, [] { return "## its disk answers again"; });
         host.thaw();
     });
+}
+
+/// Of a pair that lacks nothing, as far as this node's part of it goes.
+bool healthy(const Host& host) {
+    const Machine* machine = host.clusterd.machine();
+    if (machine == nullptr || host.record_file.damaged || host.mirror.hangs() || host.frozen.now) {
+        return false;
+    }
+    const Record& record = host.record;
+    if (record.chain.empty() || record.outdated || record.ceding || record.exchange) return false;
+    return (machine->phase() == Phase::Serving || machine->phase() == Phase::Secondary) &&
+           machine->automatic() && record.at_boot != AtBoot::Never &&
+           record.stopped_together.none() && record.chain.head().decision.in_sync == InSync::both();
+}
+
+/// The same decision, and nothing but the data is older.
+bool fits(const Host::Image& image, const Record& record) {
+    return image.record.chain == record.chain && image.record.failover == record.failover &&
+           image.record.at_boot == record.at_boot && image.record.wanted;
+}
+
+void put_back(World& world, Host& host) {
+    ++world.totals.rollbacks;
+    const bool whole = world.random.chance(500);
+    world.say(host, [whole] {
+        return whole ? "## its disk is put back to an earlier moment"
+                     : "## the disk of its data is put back to an earlier moment";
+    });
+    const Host::Image image = *std::exchange(host.image, std::nullopt);
+    if (whole) host.record = image.record;
+    host.copy.kernel = host.copy.disk = image.copy.disk;
+    host.copy.progress = host.copy.disk_progress = image.copy.disk_progress;
+    host.copy.disk_version = ++host.copy.version;
+    host.rolled_back = true;
 }
 
 void mend_record(World& world, Host& host) {
@@ -116,6 +152,29 @@ void stop_frozen(World& world) {
         world.note("## links up");
         world.network.unblock_all();
     });
+}
+
+void put_disk_back(World& world) {
+    Host& host = any_host(world);
+    Host& other = host.peer();
+    const bool pair =
+        healthy(host) && healthy(other) && !world.network.any_blocked() &&
+        host.record.chain.head().decision.id == other.record.chain.head().decision.id &&
+        !world.paused_lately(1s);
+    if (!pair) return;
+    const bool useful = host.image && fits(*host.image, host.record) &&
+                        host.image->copy.disk_progress.own < other.copy.disk_progress.peer;
+    if (!useful) {
+        host.image = {host.record, host.copy};
+        return;
+    }
+    for (Host* one : {&host, &other}) lose_power(world, *one);
+    put_back(world, host);
+    other.image.reset();
+}
+
+bool disk_is_put_back(World& world) {
+    return world.host(Node::First).rolled_back || world.host(Node::Second).rolled_back;
 }
 
 void heal_disks(World& world) {

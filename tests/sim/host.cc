@@ -68,12 +68,13 @@ void Host::look_at_lease() {
 void Host::flush(std::function<void()> done, std::function<void()> failed) {
     bool slow = world.random.chance(world.weather.slow_disk);
     Duration takes = slow ? world.random.between(10ms, 1500ms) : world.random.between(100us, 8ms);
-    auto end = [this, snapshot = copy.kernel, version = copy.version, done = std::move(done),
-                failed = std::move(failed)] {
+    auto end = [this, snapshot = copy.kernel, version = copy.version, progress = copy.progress,
+                done = std::move(done), failed = std::move(failed)] {
         if (room.data_full && world.random.chance(30)) return failed();
         if (version >= copy.disk_version) {
             copy.disk = snapshot;
             copy.disk_version = version;
+            if (progress.own >= copy.disk_progress.own) copy.disk_progress = progress;
         }
         done();
     };
@@ -109,6 +110,7 @@ bool Host::record_fits() {
 
 void Host::background_sync() {
     later(world.random.between(1s, 2s), [this] {
+        mirror.note_progress();
         flush([] {}, [this] { mirror.local_failure(); });
         background_sync();
     });
@@ -161,6 +163,8 @@ void Host::tear() {
     copy.kernel.blend(copy.disk, [this] { return world.random.chance(500); });
     copy.disk = copy.kernel;
     copy.disk_version = ++copy.version;
+    copy.progress.own = copy.disk_progress.own;  // what is noted of the other may be there
+    copy.disk_progress = copy.progress;
     if (copy.sealed_before && world.random.chance(500)) copy.sealed = *copy.sealed_before;
     copy.sealed_before.reset();
     if (!copy.stamped && world.random.chance(500)) copy.marker = {};

@@ -78,6 +78,13 @@ class Host {
     Copy copy;
     Room room;
     Freeze frozen;
+    /// What the disk held at a moment, and is to hold again (put_disk_back).
+    struct Image {
+        cluster::Record record;
+        Copy copy;
+    };
+    std::optional<Image> image;
+    bool rolled_back = false;  // it does, and this node has not been told that it is out of S
     /// What a reader saw is durable from now on.
     void settle_record();
 

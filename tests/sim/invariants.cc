@@ -30,6 +30,7 @@ void Invariants::recorded(Host& host, const Record& record) {
           node_name(host.self) + " forgot an operator's word");
     takes_over_alone(host, record);
     learn(host, record);
+    if (record.outdated) host.rolled_back = false;
     if (host.record.outdated && !record.outdated) joined(host, record.chain.head().decision);
     world_.copies_changed = true;
 }
@@ -379,6 +380,7 @@ void Invariants::in_sync_copies(const Host& host) {
     if (!known || older) return;
     for (Node node : {Node::First, Node::Second}) {
         if (!world_.ledger.known(*known).decision.in_sync.has(node)) continue;
+        if (world_.host(node).rolled_back) continue;  // it must not lead: decided(), serving_copy()
         contained(world_.ledger.owed_by(node, *known), world_.host(node).copy.kernel, "in-sync",
                   node_name(node) + ", in S of " + describe(head) + ",");
     }

@@ -27,6 +27,7 @@ struct Options {
     std::size_t lines = 60;
     Mutant mutant = Mutant::None;
     Witnesses witnesses = Witnesses::None;
+    bool disks_put_back = false;
     std::string (*play)(bool&) = nullptr;  // a table instead of seeds
 };
 
@@ -50,6 +51,7 @@ extern "C" void aborted(int) {
 bool run_seed(const Options& options, std::uint64_t seed, bool traced, Totals& totals) {
     running_seed = seed;
     World world(seed, options.mutant, options.witnesses, traced ? options.lines : 0);
+    world.disks_put_back = options.disks_put_back;
     running_trace = traced ? &world.trace : nullptr;
     bool held = true;
     try {
@@ -98,6 +100,7 @@ void print(const Totals& t) {
     line("swaps", t.swaps);
     line("divergences", t.divergences);
     line("expired leases", t.expired_leases);
+    line("disks put back", t.rollbacks);
     line("witness losses", t.witness_losses);
     line("witness changes", t.witness_changes);
     line("acknowledged", t.acknowledged);
@@ -164,6 +167,8 @@ Options parse(int argc, char** argv) {
             options.play = play_matrix;
         } else if (flag == "--boot") {
             options.play = play_boot;
+        } else if (flag == "--disks-put-back") {
+            options.disks_put_back = true;
         } else if (auto kind = find_witnesses(flag)) {
             options.witnesses = *kind;
         } else if (flag == "--mutant") {
@@ -171,12 +176,12 @@ Options parse(int argc, char** argv) {
             if (!mutant) std::exit(2);
             options.mutant = *mutant;
         } else {
-            std::fprintf(
-                stderr,
-                "usage: sim [--matrix | --boot | --seeds A..B | --seed N | --seed-file F] "
-                "[--events N] "
-                "[--witness|--changing-witness|--ping-target] [--trace] [--lines N] [--keep-going] "
-                "[--mutant NAME]\n");
+            std::fprintf(stderr,
+                         "usage: sim [--matrix | --boot | --seeds A..B | --seed N | --seed-file F] "
+                         "[--events N] "
+                         "[--witness|--changing-witness|--ping-target|--disks-put-back] [--trace] "
+                         "[--lines N] [--keep-going] "
+                         "[--mutant NAME]\n");
             std::exit(2);
         }
     }

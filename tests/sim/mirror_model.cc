@@ -87,6 +87,7 @@ void MirrorModel::crash() {
     unhang();
     alive_ = false;
     ++process_;
+    progress_heard_.reset();
     leave_role();
     role_ = Role::Closed;
     orders_.clear();
@@ -179,6 +180,7 @@ void MirrorModel::carry_out(const cluster::OpenMirror&) {
         opened.serving = serves() && !broken_;
         opened.following = role_ == Role::Following && !resync_target_ && !broken_;
         opened.term = term_;
+        if (world().mutant != Mutant::IgnoreProgress) opened.progress = copy().progress;
         fact(opened);
     });
 }
@@ -292,14 +294,24 @@ void MirrorModel::keep_alive() {
     Stream* stream = world().network.usable(Link::Mirror, host_.self);
     if (stream == nullptr) return;
     const std::uint64_t probe = probes_.send(host_.clock());
-    stream->send(host_.self,
-                 [to = &peer(), probe, echo = probe_heard_] { to->heard(probe, echo); });
+    const std::uint64_t progress = copy().disk_progress.own;
+    stream->send(host_.self, [to = &peer(), probe, echo = probe_heard_, progress] {
+        to->heard(probe, echo, progress);
+    });
 }
 
-void MirrorModel::heard(std::uint64_t probe, std::uint64_t echo) {
+void MirrorModel::note_progress() {
+    if (!alive_ || (role_ != Role::Serving && role_ != Role::Following)) return;
+    ++copy().progress.own;
+    copy().progress.peer = progress_heard_.value_or(copy().progress.peer);
+}
+
+void MirrorModel::heard(std::uint64_t probe, std::uint64_t echo, std::uint64_t progress) {
     heard_ = world().now();
     probe_heard_ = probe;
+    progress_heard_ = progress;
     const auto sent = probes_.echoed(echo);
+    if (sent && *sent >= rebuild_began_) progress_exchanged_ = true;
     if (role_ == Role::Serving && sent) host_.lease.confirm(Lease::By::Mirror, *sent);
     host_.clusterd.evidence();
 }
@@ -365,6 +377,7 @@ void MirrorModel::apply(const Frame& frame) {
     auto sequence = frame.sequence;
     stream->send(host_.self, [to = &peer(), sequence] { to->peer_accepted(sequence); });
     if (!frame.sync) return;
+    if (frame.joins) note_progress();
     flush([this, sequence, role = role_count_] {
         Stream* now = world().network.usable(Link::Mirror, host_.self);
         if (now == nullptr || role != role_count_) return;

@@ -26,8 +26,11 @@ struct Copy {
     std::uint64_t disk_version = 0;      // of `kernel` when `disk` was made from it
     Epoch sealed;                        // refused, up to here
     std::optional<Epoch> sealed_before;  // a power loss may bring it back: that is being written
-    Id128 marker;                        // whose tree this is
-    bool stamped = false;                // and that is durable
+    /// How far it has come, and what is noted of the other (replicatord/copy_progress).
+    cluster::Progress progress;
+    cluster::Progress disk_progress;
+    Id128 marker;          // whose tree this is
+    bool stamped = false;  // and that is durable
 };
 
 /// ha-replicatord of one node, by the contract of api/worker.h and replicatord/journal.h. The tree
@@ -56,6 +59,8 @@ class MirrorModel {
     void stream_lost();
     void keep_alive();
     void tick();
+    /// Before a sync in the background.
+    void note_progress();
     /// The secondary's disk is full or broken: it refuses what comes, and says so to both nodes.
     void fail_copy();
     /// What this copy has cannot be made durable.
@@ -91,6 +96,7 @@ class MirrorModel {
         std::uint64_t sequence = 0;
         std::uint32_t write = 0;
         bool sync = false;
+        bool joins = false;  // the end of a resync
         std::uint32_t zone = 0;
         WriteSet data;
         cluster::Decision decision;
@@ -137,7 +143,7 @@ class MirrorModel {
     [[nodiscard]] WriteSet history(std::uint64_t sequence) const;
 
     // secondary
-    void heard(std::uint64_t probe, std::uint64_t echo);
+    void heard(std::uint64_t probe, std::uint64_t echo, std::uint64_t progress);
     void mark_tree();
     [[nodiscard]] bool lacks_room();
     /// Its state cannot be written: the order is not carried out.
@@ -175,6 +181,9 @@ class MirrorModel {
     Time heard_{};
     cluster::Probes probes_{0};
     std::uint64_t probe_heard_ = 0;  // the other end's newest on this stream
+    std::optional<std::uint64_t> progress_heard_;
+    Instant rebuild_began_{};
+    bool progress_exchanged_ = false;  // since then
 
     // Serving
     Id128 decision_;

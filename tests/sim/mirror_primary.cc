@@ -109,6 +109,7 @@ void MirrorModel::append(Purpose purpose, std::uint32_t write) {
     std::uint64_t sequence = operations_.size();
     bool to_joiner = mirrored_[write % WriteSet::kZones] || joining_ || purpose != Purpose::Write;
     if (peer_member_ || (rebuild_ && to_joiner)) send_operation(sequence);
+    if (purpose == Purpose::Join) note_progress();
     if (purpose != Purpose::Write) {
         flush([this, sequence, role = role_count_] {
             if (role != role_count_) return;
@@ -125,6 +126,7 @@ void MirrorModel::send_operation(std::uint64_t sequence) {
     frame.sequence = sequence;
     frame.write = op.write;
     frame.sync = op.purpose != Purpose::Write;
+    frame.joins = op.purpose == Purpose::Join;
     send(std::move(frame));
 }
 
@@ -283,6 +285,8 @@ void MirrorModel::drop_joiner() {
 
 void MirrorModel::begin_rebuild() {
     mirrored_ = {};
+    progress_exchanged_ = false;
+    rebuild_began_ = host_.clock();
     std::uint64_t rebuild = ++rebuilds_;
     later(world().random.between(1ms, 30ms), [this, rebuild] { copy_zone(0, rebuild); });
 }
@@ -293,6 +297,9 @@ void MirrorModel::copy_zone(std::uint32_t zone, std::uint64_t rebuild) {
     if (early) {
         join_ready_ = true;
         return fact(cluster::JoinReady{resync_token_});
+    }
+    if (zone == WriteSet::kZones && !progress_exchanged_) {
+        return later(10ms, [this, zone, rebuild] { copy_zone(zone, rebuild); });
     }
     if (zone == WriteSet::kZones) {
         joining_ = true;

@@ -25,6 +25,7 @@ enum class Mutant {
     NoSettle,            // a record that is read is taken for durable
     IgnoreDrift,         // the lease lasts as long as equal clocks would let it
     NoReset,             // processes that cannot be killed are waited for
+    IgnoreProgress,      // nobody says how far a copy had come
     // with a witness
     AssumeWon,       // what was asked of the witness is taken for decided
     ForgetExchange,  // a restart forgets what was asked and not answered
@@ -35,7 +36,7 @@ enum class Mutant {
     AskNobody      // nor whether somebody has the addresses, before a node serves unconfirmed
 };
 
-inline constexpr std::array<std::pair<std::string_view, Mutant>, 20> kMutants{{
+inline constexpr std::array<std::pair<std::string_view, Mutant>, 21> kMutants{{
     {"local-acknowledge", Mutant::LocalAcknowledge},
     {"takeover-outdated", Mutant::TakeoverOutdated},
     {"tell-early", Mutant::TellEarly},
@@ -50,6 +51,7 @@ inline constexpr std::array<std::pair<std::string_view, Mutant>, 20> kMutants{{
     {"no-settle", Mutant::NoSettle},
     {"ignore-drift", Mutant::IgnoreDrift},
     {"no-reset", Mutant::NoReset},
+    {"ignore-progress", Mutant::IgnoreProgress},
     {"assume-won", Mutant::AssumeWon},
     {"forget-exchange", Mutant::ForgetExchange},
     {"witness-forgets", Mutant::WitnessForgets},

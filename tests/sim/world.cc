@@ -58,6 +58,7 @@ void Totals::add(const Totals& other) {
     elections += other.elections;
     divergences += other.divergences;
     expired_leases += other.expired_leases;
+    rollbacks += other.rollbacks;
     torn_writes += other.torn_writes;
     torn_records += other.torn_records;
     stuck_units += other.stuck_units;

@@ -44,7 +44,7 @@ struct Totals {
     std::uint64_t divergences = 0, witness_losses = 0, acknowledged = 0, released = 0,
                   witness_changes = 0, torn_writes = 0, torn_records = 0, stuck_units = 0,
                   hangs = 0, resets = 0, full_disks = 0, frozen_disks = 0, refused_writes = 0,
-                  copy_failures = 0, expired_leases = 0, simulated_seconds = 0;
+                  copy_failures = 0, expired_leases = 0, rollbacks = 0, simulated_seconds = 0;
     void add(const Totals& other);
 };
 
@@ -97,7 +97,8 @@ class World {
     bool application_on = true;
     bool copies_changed = false;
     bool faults_over = false;
-    bool forced = false;  // an operator overruled what the module knew
+    bool disks_put_back = false;  // that is among the faults; without a witness
+    bool forced = false;          // an operator overruled what the module knew
 
   private:
     void watch();

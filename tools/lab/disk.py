@@ -15,6 +15,7 @@ SIZE = os.environ.get("HAMIRROR_LAB_DISK_SIZE", "4G")
 FILE_SYSTEM = os.environ.get("HAMIRROR_LAB_FS", "ext4")
 FS_IOC_SHUTDOWN = 0x8004587D        # ext4's and xfs's number and argument are the same
 NO_LOG_FLUSH = (2).to_bytes(4, "little")
+FIFREEZE, FITHAW = 0xc0045877, 0xc0045878
 
 
 NAMED = places.RUN / "disks-folder"     # what an earlier command of this lab was told
@@ -85,8 +86,25 @@ def cut(mounted_fd):
     fcntl.ioctl(mounted_fd, FS_IOC_SHUTDOWN, NO_LOG_FLUSH)
 
 
+def kept(name):
+    return image(f"{name}-kept")
+
+
+def keep(name, mounted_fd):
+    """A copy of what a running node has on its disk at this moment, as a snapshot of the disk is."""
+    fcntl.ioctl(mounted_fd, FIFREEZE, 0)
+    try:
+        copy(image(name), kept(name))
+    finally:
+        fcntl.ioctl(mounted_fd, FITHAW, 0)
+
+
+def put_back(name):
+    os.replace(kept(name), image(name))
+
+
 def copy(source, target):
-    """Copies a released disk, with its holes."""
+    """Copies a released or frozen disk, with its holes."""
     sh.run("cp", "--sparse=always", source, target, timeout=120)
 
 

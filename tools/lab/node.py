@@ -279,6 +279,21 @@ class Node(Machine):
             raise sh.LabError(f"{self} is up; its disk cannot be replaced")
         disk.image(self.name).unlink(missing_ok=True)
 
+    def keep_disk(self):
+        """Its disk as it is at this moment; put_disk_back() makes it that again."""
+        mounted = os.open(self.underlying("/data"), os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            disk.keep(self.name, mounted)
+        finally:
+            os.close(mounted)
+        self.tell(f"{self}: its disk is kept as it is now")
+
+    def put_disk_back(self):
+        if self.state() != "off":
+            raise sh.LabError(f"{self} is up; its disk cannot be put back")
+        disk.put_back(self.name)
+        self.tell(f"{self}: its disk is put back to that moment")
+
     # files, seen from outside
 
     def underlying(self, path):

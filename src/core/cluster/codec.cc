@@ -36,6 +36,13 @@ void put(ByteWriter& out, const FailoverSwitch& word) {
     out.u8(word.file ? 1 : 0);
 }
 
+void put(ByteWriter& out, const std::optional<Progress>& progress) {
+    out.u8(progress ? 1 : 0);
+    if (!progress) return;
+    out.u64(progress->own);
+    out.u64(progress->peer);
+}
+
 void put(ByteWriter& out, const Chain& chain) {
     out.u32(static_cast<std::uint32_t>(chain.entries().size()));
     for (const ChainEntry& entry : chain.entries()) {
@@ -94,6 +101,14 @@ class Checked {
         word.automatic = flag();
         word.file = flag();
         return word;
+    }
+
+    std::optional<Progress> maybe_progress() {
+        if (!flag()) return std::nullopt;
+        Progress progress;
+        progress.own = in_.u64();
+        progress.peer = in_.u64();
+        return progress;
     }
 
     Chain chain() {
@@ -207,6 +222,7 @@ std::vector<std::byte> encode(const Report& report) {
     out.id(report.stopped_together);
     out.u8(static_cast<std::uint8_t>(report.activity));
     out.u8(report.data_ok ? 1 : 0);
+    put(out, report.progress);
     out.id(report.term);
     out.u64(report.attempt);
     put(out, report.proposal);
@@ -249,6 +265,7 @@ Result<Report> decode_report(std::span<const std::byte> bytes) {
     report.stopped_together = in.raw().id();
     report.activity = in.choice(Activity::Leaving);
     report.data_ok = in.flag();
+    report.progress = in.maybe_progress();
     report.term = in.raw().id();
     report.attempt = in.raw().u64();
     report.proposal = in.maybe_decision();

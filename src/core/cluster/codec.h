@@ -14,7 +14,7 @@
 namespace ha::cluster {
 
 inline constexpr std::uint16_t kRecordVersion = 5;
-inline constexpr std::uint16_t kReportVersion = 6;
+inline constexpr std::uint16_t kReportVersion = 7;
 
 std::vector<std::byte> encode(const Record& record);
 std::vector<std::byte> encode(const Report& report);

@@ -98,9 +98,10 @@ struct MirrorOpened {
     bool serving = false;
     bool following = false;
     Id128 term;
-    bool compared = false;       // with what a common stop noted of the trees
-    bool untouched = true;       // nobody changed anything since
-    bool never_stamped = false;  // this node never finished marking the trees
+    bool compared = false;             // with what a common stop noted of the trees
+    bool untouched = true;             // nobody changed anything since
+    bool never_stamped = false;        // this node never finished marking the trees
+    std::optional<Progress> progress;  // none: nobody keeps it
 };
 struct MirrorFailed {
     std::string code;

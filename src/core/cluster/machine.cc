@@ -231,6 +231,7 @@ void Machine::opened(const Event& event) {
                          ". Nothing is served from them and nothing "
                          "is copied over them.");
     }
+    if (!fact.serving && !fact.following) progress_ = fact.progress;  // else it may go on yet
     bool ours = !record_.outdated && in_sync_self() && !record_.ceding;
     const bool follows = fact.following && ours && head().in_sync.has(peer()) &&
                          head().primary == peer();  // else it was given the module meanwhile
@@ -426,6 +427,24 @@ bool Machine::had_part(const Id128& decision) const {
            (record_.exchange && record_.exchange->decision.id == decision);
 }
 
+/// The disk was put back to an earlier moment under the same decision (a snapshot, a backup): the
+/// other node has heard of more than there is.
+bool Machine::rolled_back(const Report& report) const {
+    return progress_ && report.progress && progress_->own < report.progress->peer;
+}
+
+/// For the journal, once; the reason says it as long as it stands.
+void Machine::note_rolled_back(const Report& report) {
+    if (!rolled_back(report) || reason_.code == "rolled-back") return;
+    wait_for("rolled-back", "The disk of " + self_name() + " was put back to an earlier moment: " +
+                                peer_name() + " knows of more than its copy holds.");
+    tell("rolled-back", reason_.text);
+}
+
+bool Machine::peer_rolled_back(const Report& report) const {
+    return progress_ && report.progress && report.progress->own < progress_->peer;
+}
+
 /// Takes over what the peer's chain knows better. True if our chain's head changed.
 bool Machine::learn(const Report& report) {
     if (report.chain.empty()) return false;
@@ -508,13 +527,15 @@ bool Machine::consent(const Report& report) {
     if (by_register && decision.primary != head().primary) return false;
     bool keeps_us = decision.in_sync.has(self());
     // R7: what it lost may be here; the two have met, and this node leads.
-    const bool holds_it_all = in_sync_self() && !record_.outdated && !record_.power_lost;
-    if (!keeps_us && report.power_lost && holds_it_all) return false;
+    if (!keeps_us && report.power_lost && has_it_all(report)) return false;
+    const bool leads_instead = in_sync_self() && !record_.outdated && !rolled_back(report);
+    if (peer_rolled_back(report) && leads_instead) return false;
     if (keeps_us) {
         bool identical = record_.stopped_together == head().id && !record_.outdated &&
                          !record_.power_lost && marker_valid_ && phase_ == Phase::Waiting;
-        if (!identical) return false;
+        if (!identical || rolled_back(report)) return false;
     }
+    note_rolled_back(report);
     record_.chain.append({decision, false, Confirmation::PeerConsent});
     moved();
     record_.outdated = !keeps_us;
@@ -538,6 +559,9 @@ void Machine::enter(Phase phase) {
     told_.reset();
     forcing_.reset();
     sealed_durable_ = false;
+    const bool keeps = phase == Phase::Waiting || phase == Phase::Sealing ||
+                       phase == Phase::Demoting || phase == Phase::Closing;
+    if (!keeps) progress_.reset();
 }
 
 void Machine::persist() {
@@ -742,6 +766,7 @@ Report Machine::make_report() const {
     report.stopped_together = record_.stopped_together;
     report.activity = activity();
     report.data_ok = marker_valid_ && phase_ != Phase::Stopped && phase_ != Phase::Opening;
+    if (report.data_ok) report.progress = progress_;
     report.term = term_;
     report.attempt = attempt_;
     // With a witness a ceding is cancelled by the register alone (R8).

@@ -243,6 +243,10 @@ class Machine {
 
     [[nodiscard]] bool may_lead(const Report& report) const;
     [[nodiscard]] bool peer_may_lead(const Report& report) const;
+    [[nodiscard]] bool has_it_all(const Report& report) const;
+    [[nodiscard]] bool peer_has_it_all(const Report& report) const;
+    void block_unable(const Report& report);
+    void tell_peer_rolled_back();
 
     // machine_secondary.cc
     void rebuilding_report(const Event& event);
@@ -397,6 +401,9 @@ class Machine {
     // shared by all
     [[nodiscard]] bool remembers(const Chain& newer) const;
     [[nodiscard]] bool had_part(const Id128& decision) const;
+    [[nodiscard]] bool rolled_back(const Report& report) const;
+    void note_rolled_back(const Report& report);
+    [[nodiscard]] bool peer_rolled_back(const Report& report) const;
     bool learn(const Report& report);
     bool consent(const Report& report);
     [[nodiscard]] bool withdrawal_heard(const Report& report) const;
@@ -467,6 +474,8 @@ class Machine {
     bool marker_valid_ = false;
     bool was_open_ =
         false;  // the mirror, in this boot, and what it left is not known to be durable
+    /// As the mirror was opened; none once there was a role: then it is the mirror's to keep.
+    std::optional<Progress> progress_;
     Id128 term_;
     // These begin anywhere: an earlier process's numbers must not come again.
     std::uint64_t flush_token_;

@@ -99,7 +99,8 @@ void Machine::evaluate() {
     if (std::exchange(won_, false) && head().primary == self()) return lead_by_register();
     if (record_.exchange && !both_pending()) {  // the stricter of both outcomes (R6)
         // R7: a loss that was accepted because the other node was not seen is no agreement.
-        const bool met = record_.power_lost && contact_ && peer_report_;
+        const bool met =
+            contact_ && peer_report_ && (record_.power_lost || rolled_back(*peer_report_));
         if (met && !record_.chain.empty() && !may_lead(*peer_report_)) {
             proposal_.reset();
         } else if (!record_.chain.empty() && may_agree()) {
@@ -194,18 +195,51 @@ void Machine::evaluate_serving_peer() {
 // ---- both nodes see each other, neither serves
 // ----------------------------------------------------
 
+/// What its kernel held included.
+bool Machine::has_it_all(const Report& report) const {
+    return in_sync_self() && !record_.outdated && !record_.power_lost && !rolled_back(report);
+}
+
+bool Machine::peer_has_it_all(const Report& report) const {
+    return head().in_sync.has(peer()) && !report.outdated && !report.power_lost &&
+           !peer_rolled_back(report);
+}
+
 bool Machine::may_lead(const Report& report) const {
-    if (record_.outdated || !in_sync_self()) return false;
-    if (!record_.power_lost) return true;
-    bool peer_has_it_all = head().in_sync.has(peer()) && !report.outdated && !report.power_lost;
-    return !peer_has_it_all;
+    if (record_.outdated || !in_sync_self() || rolled_back(report)) return false;
+    return !record_.power_lost || !peer_has_it_all(report);
 }
 
 bool Machine::peer_may_lead(const Report& report) const {
-    if (report.outdated || !head().in_sync.has(peer())) return false;
-    if (!report.power_lost) return true;
-    bool we_have_it_all = in_sync_self() && !record_.outdated && !record_.power_lost;
-    return !we_have_it_all;
+    if (report.outdated || !head().in_sync.has(peer()) || peer_rolled_back(report)) return false;
+    return !report.power_lost || !has_it_all(report);
+}
+
+void Machine::block_unable(const Report& report) {
+    const std::string elsewhere = "start the module on " + peer_name() + ".";
+    if (rolled_back(report)) {
+        const std::string was =
+            "The disk of " + self_name() + " was put back to an earlier moment; ";
+        if (!peer_rolled_back(report)) return block("rolled-back", was + elsewhere);
+        return block("rolled-back", was + "so was " + peer_name() +
+                                        "'s. On the node whose data shall stay run: "
+                                        "hamirrorctl start " +
+                                        settings_.module + " --force");
+    }
+    if (record_.power_lost) {
+        return block("power-lost-here", "Power was lost on " + self_name() + " while " +
+                                            peer_name() + " held the same data; " + elsewhere);
+    }
+    block("outdated",
+          "The data on " + self_name() + " is older than " + peer_name() + "'s; " + elsewhere);
+}
+
+void Machine::tell_peer_rolled_back() {
+    if (!peer_rolled_back(*peer_report_)) return;
+    tell("rolled-back", "The copy on " + peer_name() +
+                            " is older than what this node knows of it: its disk was put back to "
+                            "an earlier moment. " +
+                            self_name() + " leads, and it is rebuilt.");
 }
 
 /// "Boot" of 2-safety. Both nodes come to the same answer from the same two reports.
@@ -216,14 +250,11 @@ void Machine::elect() {
     bool flagged = record_.stopped_together == head().id;
     if (!may_lead(report)) {
         proposal_.reset();
+        note_rolled_back(report);
         if (peer_able && (automatic() || head().primary == peer()))
-            return wait_for("meeting", peer_name() + " leads.");
-        return block(record_.power_lost ? "power-lost-here" : "outdated",
-                     (record_.power_lost ? "Power was lost on " + self_name() + " while " +
-                                               peer_name() + " held the same data; "
-                                         : "The data on " + self_name() + " is older than " +
-                                               peer_name() + "'s; ") +
-                         "start the module on " + peer_name() + ".");
+            return wait_for(rolled_back(report) ? "rolled-back" : "meeting",
+                            peer_name() + " leads.");
+        return block_unable(report);
     }
     bool peer_first = peer_able && head().primary == peer();
     bool await_primary =
@@ -248,17 +279,19 @@ void Machine::lead() {
                      !report.power_lost && !report.outdated &&
                      report.activity == Activity::Waiting && report.data_ok &&
                      head().in_sync == InSync::both() && !report_differs() && !witness_differs() &&
-                     (!by_witness() || may_agree());
+                     !peer_rolled_back(report) && (!by_witness() || may_agree());
     InSync members = identical ? InSync::both() : InSync::only(self());
     if (!identical && !flushed_first()) return;
     if (by_witness() && !both_pending()) {
         // R11: only the register makes another node primary.
         if (!can_ask() && !may_agree()) return wait_for_witness();
+        tell_peer_rolled_back();
         proposal_ = child(members, self(), Cause::Election);
         ask(*proposal_, head().id);
     }
     bool standing = proposal_ && proposal_->parent == head().id && proposal_->in_sync == members;
     if (!standing) {
+        tell_peer_rolled_back();
         proposal_ = child(members, self(), Cause::Election);
         record_.proposed = true;
         persist();

@@ -73,6 +73,16 @@ struct Record {
     auto operator<=>(const Record&) const = default;
 };
 
+/// How far the copies had come, as a node's tree says when its mirror is opened (docs/formats.md,
+/// "Progress"). What is known of the other's copy is on that one's disk: a copy that has come less
+/// far than the other node knows was put back to an earlier moment.
+struct Progress {
+    std::uint64_t own = 0;
+    std::uint64_t peer = 0;  // the newest that this node heard of the other's copy, and noted
+
+    auto operator<=>(const Progress&) const = default;
+};
+
 /// What a node is doing with a module, as far as the other must know.
 enum class Activity : std::uint8_t {
     Stopped,
@@ -100,8 +110,9 @@ struct Report {
     std::optional<Decision> ceding;
     Id128 stopped_together;
     Activity activity = Activity::Stopped;
-    bool data_ok = false;       // mirror open, marker as expected
-    Id128 term;                 // of the stream it serves or follows
+    bool data_ok = false;              // mirror open, marker as expected
+    std::optional<Progress> progress;  // of a mirror that was opened and had no role since
+    Id128 term;                        // of the stream it serves or follows
     std::uint64_t attempt = 0;  // Rebuilding: another number each time it is ready to be rebuilt
     std::optional<Decision> proposal;  // asks for the other's consent (R11)
     /// Another one since the sender's process began, and each time a proposal that it had said does

@@ -101,6 +101,7 @@ void encode(const Ack& ack, std::vector<std::byte>& out) {
     to.u64(ack.accepted.value);
     to.u64(ack.durable.value);
     to.u64(ack.probe);
+    to.u64(ack.progress);
     to.u32(static_cast<std::uint32_t>(ack.results.size()));
     for (const auto& result : ack.results) {
         to.u64(result.sequence.value);
@@ -114,6 +115,7 @@ Result<Ack> decode_ack(std::span<const std::byte> in) {
     ack.accepted = Sequence{from.u64()};
     ack.durable = Sequence{from.u64()};
     ack.probe = from.u64();
+    ack.progress = from.u64();
     std::size_t count = from.u32();
     if (count > kMaxResults) return unreadable("acknowledgement");
     for (std::size_t i = 0; i < count && from.ok(); ++i) {
@@ -129,6 +131,7 @@ void encode(const KeepAlive& keep_alive, std::vector<std::byte>& out) {
     to.u64(keep_alive.durable.value);
     to.u64(keep_alive.settled.value);
     to.u64(keep_alive.probe);
+    to.u64(keep_alive.progress);
 }
 
 Result<KeepAlive> decode_keep_alive(std::span<const std::byte> in) {
@@ -137,6 +140,7 @@ Result<KeepAlive> decode_keep_alive(std::span<const std::byte> in) {
     keep_alive.durable = Sequence{from.u64()};
     keep_alive.settled = Sequence{from.u64()};
     keep_alive.probe = from.u64();
+    keep_alive.progress = from.u64();
     if (!from.done()) return unreadable("keep-alive");
     return keep_alive;
 }

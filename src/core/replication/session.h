@@ -16,7 +16,7 @@
 
 namespace ha::replication {
 
-inline constexpr std::uint32_t kProtocol = 2;
+inline constexpr std::uint32_t kProtocol = 3;
 
 /// What a node is on this stream. Alone: a primary that waits for nobody; its peer can only be
 /// the target of a resync. Primary: the secondary's acceptance is needed for every acknowledgement.
@@ -64,22 +64,25 @@ struct DurableResult {
 
 /// Cumulative: every number up to `accepted` was applied in the secondary's kernel, every number
 /// up to `durable` is on its disk. `results` are repeated until a KeepAlive says they arrived.
-/// `probe`: of the last KeepAlive received on this connection; 0: none yet.
+/// `probe`: of the last KeepAlive received on this connection; 0: none yet. `progress`: how far the
+/// secondary's copy has come on its disk (replicatord/copy_progress.h).
 struct Ack {
     Sequence accepted;
     Sequence durable;
     std::vector<DurableResult> results;
     std::uint64_t probe = 0;
+    std::uint64_t progress = 0;
     auto operator<=>(const Ack&) const = default;
 };
 inline constexpr std::size_t kMaxResults = 65536;
 
 /// `durable`: as in Ack, of the primary's disk. Results of numbers below `settled` need not be
-/// repeated. `probe`: cluster::Probes.
+/// repeated. `probe`: cluster::Probes. `progress`: as in Ack, of the primary's copy.
 struct KeepAlive {
     Sequence durable;
     Sequence settled;
     std::uint64_t probe = 0;
+    std::uint64_t progress = 0;
     auto operator<=>(const KeepAlive&) const = default;
 };
 

@@ -64,9 +64,13 @@ TEST(WorkerCodec, FiguresAreBounded) {
 TEST(WorkerCodec, WhatIsSaidOfATreeArrives) {
     api::MirrorOpened opened;
     opened.never_stamped = true;
+    opened.progress = 77;
+    opened.peer_progress = 1ULL << 40U;
     auto fact = decode_fact(*encode(api::Fact(opened)));
     ASSERT_TRUE(fact) << fact.error().text;
     EXPECT_TRUE(std::get<api::MirrorOpened>(*fact).never_stamped);
+    EXPECT_EQ(std::get<api::MirrorOpened>(*fact).progress, 77U);
+    EXPECT_EQ(std::get<api::MirrorOpened>(*fact).peer_progress, 1ULL << 40U);
     EXPECT_FALSE(std::get<api::MirrorOpened>(*fact).compared);
 }
 

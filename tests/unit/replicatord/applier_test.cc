@@ -22,7 +22,8 @@ class ApplierTest : public TemporaryTree {
         listener.answered = [](const HashAnswer&) {};
         listener.told = [](const TellIn&, std::uint64_t) {};
         listener.failed = [this](const Failure&, std::optional<std::uint64_t>) { ++failed_; };
-        applier_ = std::make_unique<Applier>(*tree_, std::move(listener));
+        applier_ = std::make_unique<Applier>(
+            *tree_, [this] { return tree_->sync_all(); }, std::move(listener));
     }
     void enqueue(Body body) {
         Applier::Item item;

@@ -220,6 +220,55 @@ TEST_F(MirrorTest, AStreamThatBreaksIsResumed) {
     drain_and_compare(application);
 }
 
+/// Each knows of the other what that one has on its disk; who rests notes nothing any more.
+TEST_F(MirrorTest, EachNotesHowFarTheOtherHasCome) {
+    start_in_sync();
+    const FileId id = create("file");
+    ASSERT_EQ(write(id, "on both").get(), 0);
+    const auto settled = [&] {
+        const auto one = first->progress->now();
+        const auto two = second->progress->now();
+        return one.own > 0 && two.own > 0 && one.peer == two.own && two.peer == one.own;
+    };
+    first->wait_for_frames(30);  // some syncs later
+    for (int i = 0; i < 600 && !settled(); ++i) first->wait_for_frames(2);
+    ASSERT_TRUE(settled());
+    EXPECT_EQ(first->progress->durable(), first->progress->now().own);
+    const auto before = first->progress->now();
+    first->wait_for_frames(30);
+    EXPECT_EQ(first->progress->now(), before);
+    EXPECT_EQ(first->peer_rolled_back + second->peer_rolled_back, 0);
+
+    first.reset();
+    second.reset();
+    open_nodes();
+    EXPECT_EQ(first->progress->now(), before);
+    EXPECT_EQ(second->progress->now().own, before.peer);
+}
+
+/// Of a copy that was put back and is rebuilt nobody remembers what it was before.
+TEST_F(MirrorTest, ARebuiltCopyIsKnownAsItIs) {
+    for (int i = 0; i < 20; ++i) second->progress->note(true);
+    first->progress->heard(1000);
+    ASSERT_TRUE(first->progress->note(true));
+    first->mirror->serve(serving(1, false));
+    create("file");
+    join(1, 0);
+    EXPECT_LT(first->progress->now().peer, 1000U);
+    EXPECT_EQ(first->peer_rolled_back, 1);
+    EXPECT_GE(second->progress->durable(), first->progress->now().peer);
+}
+
+/// The other way round: the source was put back, and led by an operator's word.
+TEST_F(MirrorTest, ARebuiltCopyKnowsItsSourceAsItIs) {
+    second->progress->heard(1000);
+    ASSERT_TRUE(second->progress->note(true));
+    first->mirror->serve(serving(1, false));
+    create("file");
+    join(1, 0);
+    EXPECT_LT(second->progress->now().peer, 1000U);
+}
+
 TEST_F(MirrorTest, AFirstCopyBesideTheApplication) {
     first->mirror->serve(serving(1, false));
     Application application(*first->tree, first->locks, *first->mirror);

@@ -99,7 +99,10 @@ class Node {
         std::filesystem::create_directories(path);
         tree = *Tree::open(
             {{path, {}}}, [this] { return FileId{next_id_++}; }, Id128{7, 7});
+        progress = std::move(*CopyProgress::open(*tree, Id128{7, 7}));
         Mirror::Settings settings;
+        settings.progress = progress.get();
+        settings.peer_rolled_back = [this] { ++peer_rolled_back; };
         settings.heartbeat = 20ms;
         settings.silent_after = 10s;  // sanitizers on a busy machine
         settings.sync_every = 200ms;
@@ -160,8 +163,10 @@ class Node {
     }
 
     std::atomic<int> aborted = 0;
+    std::atomic<int> peer_rolled_back = 0;
     OrderLocks locks;
     std::unique_ptr<Tree> tree;
+    std::unique_ptr<CopyProgress> progress;
     std::unique_ptr<Mirror> mirror;
 
   private:

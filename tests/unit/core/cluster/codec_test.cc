@@ -36,6 +36,7 @@ Report sample_report() {
     report.module_id = Id128{7, 8};
     report.chain = sample_chain();
     report.activity = Activity::Serving;
+    report.progress = Progress{77, 1ULL << 40U};
     report.term = Id128{4, 4};
     report.proposal = report.chain.head().decision;
     report.rules = 0x123456789abcdefULL;

@@ -78,7 +78,7 @@ TEST(Session, MessagesComeBack) {
         EXPECT_FALSE(decode_hello(std::span(raw).first(length)));
     }
     raw.clear();
-    Ack ack{Sequence{9}, Sequence{8}, {{Sequence{7}, 0}, {Sequence{9}, 5}}};
+    Ack ack{Sequence{9}, Sequence{8}, {{Sequence{7}, 0}, {Sequence{9}, 5}}, 3, 4};
     encode(ack, raw);
     EXPECT_EQ(*decode_ack(raw), ack);
     raw.pop_back();
@@ -86,6 +86,10 @@ TEST(Session, MessagesComeBack) {
     raw.clear();
     encode(Ack{Sequence{1}, Sequence{2}, {}}, raw);
     EXPECT_FALSE(decode_ack(raw)) << "durable beyond accepted";
+    raw.clear();
+    KeepAlive keep_alive{Sequence{1}, Sequence{2}, 3, 4};
+    encode(keep_alive, raw);
+    EXPECT_EQ(*decode_keep_alive(raw), keep_alive);
     raw.clear();
     encode(Refusal{RefusalReason::Behind, "why"}, raw);
     EXPECT_EQ(decode_refusal(raw)->reason, RefusalReason::Behind);
