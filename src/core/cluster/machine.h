@@ -197,6 +197,9 @@ class Machine {
     void stopped_stop(const Event& event);
     void stray_mirror(const Event& event);
     void opening_start(const Event& event);
+    void note_report(const Event& event);
+
+    // machine_opening.cc
     void open(const Event& event);
     void open_now();
     void opened(const Event& event);
@@ -208,12 +211,34 @@ class Machine {
     void open_failed(const Event& event);
     [[nodiscard]] static bool cannot_open(const MirrorFailed& fact);
     [[nodiscard]] static bool is_gone(const MirrorFailed& fact);
-    void note_report(const Event& event);
     void close(const Event& event);
     void closed(const Event& event);
     void closed_late(const Event& event);
     void note_closed(bool durable);
+    void close_now();
+
+    // machine_consent.cc
     void first_modification(const Event& event);
+    [[nodiscard]] bool peer_knows() const;
+    [[nodiscard]] bool remembers(const Chain& newer) const;
+    [[nodiscard]] bool had_part(const Id128& decision) const;
+    [[nodiscard]] bool rolled_back(const Report& report) const;
+    void note_rolled_back(const Report& report);
+    [[nodiscard]] bool peer_rolled_back(const Report& report) const;
+    bool learn(const Report& report);
+    bool consent(const Report& report);
+    [[nodiscard]] bool withdrawal_heard(const Report& report) const;
+    void forget_proposal();
+    void moved();
+    void abandon_exchange();
+    void decide(const Decision& decision, Confirmation confirmation);
+    [[nodiscard]] std::string agreed_by(Confirmation confirmation) const;
+    [[nodiscard]] Decision child(InSync in_sync, Node primary, Cause cause);
+
+    // machine_report.cc
+    [[nodiscard]] Activity activity() const;
+    [[nodiscard]] Report make_report() const;
+    void report_if_changed();
 
     // machine_waiting.cc
     void waiting_start(const Event& event);
@@ -399,30 +424,13 @@ class Machine {
     void wait_for_witness();
 
     // shared by all
-    [[nodiscard]] bool remembers(const Chain& newer) const;
-    [[nodiscard]] bool had_part(const Id128& decision) const;
-    [[nodiscard]] bool rolled_back(const Report& report) const;
-    void note_rolled_back(const Report& report);
-    [[nodiscard]] bool peer_rolled_back(const Report& report) const;
-    bool learn(const Report& report);
-    bool consent(const Report& report);
-    [[nodiscard]] bool withdrawal_heard(const Report& report) const;
-    void forget_proposal();
-    void moved();
-    void abandon_exchange();
     void enter(Phase phase);
-    void close_now();
     void persist();
-    void decide(const Decision& decision, Confirmation confirmation);
-    [[nodiscard]] std::string agreed_by(Confirmation confirmation) const;
-    [[nodiscard]] Decision child(InSync in_sync, Node primary, Cause cause);
     void block(const char* code, std::string text);
     void wait_for(const char* code, std::string text);
     void refuse(const char* code, std::string text);
     void tell(const char* code, std::string text);
     void flush(bool hold);
-    [[nodiscard]] Report make_report() const;
-    void report_if_changed();
     template <typename E>
     void emit(E effect) {
         effects_->push_back(std::move(effect));
@@ -442,9 +450,7 @@ class Machine {
     [[nodiscard]] bool in_sync_self() const;
     [[nodiscard]] bool asks_targets() const;
     [[nodiscard]] bool may_decide_alone() const;
-    [[nodiscard]] Activity activity() const;
     [[nodiscard]] bool peer_fits() const;
-    [[nodiscard]] bool peer_knows() const;
     [[nodiscard]] bool report_differs() const;
 
     Settings settings_;
