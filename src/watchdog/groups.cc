@@ -25,7 +25,7 @@ bool Groups::kill(const std::string& unit) {
         group->unit = unit;
     }
     const auto path = io::find_unit_group(unit);
-    if (path != group->path) group->source.reset();
+    group->source.reset();  // it may be another one of the same name
     group->path = path;
     bool any = false;
     if (!path.empty()) {

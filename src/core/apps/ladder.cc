@@ -108,7 +108,7 @@ void Ladder::kill_all(Effects& effects) {
 void Ladder::stop_all(bool await_acceptance, Effects& effects) {
     for (auto unit = rungs_.rbegin(); unit != rungs_.rend(); ++unit) {
         const auto ticket = next_ticket();
-        stops_[ticket] = !await_acceptance;
+        stops_[ticket] = {*unit, !await_acceptance};
         effects.push_back(StopUnit{ticket, *unit});
     }
 }
@@ -116,9 +116,10 @@ void Ladder::stop_all(bool await_acceptance, Effects& effects) {
 // Gone is said as early as it is true: nothing runs, and no start is pending that could still run
 // something. The stop jobs may go on; what they run is killed until they are done.
 void Ladder::settle_kill(Effects& effects) {
-    const auto holds = [](const auto& entry) { return entry.second; };
-    if (phase_ != Phase::Killing || !std::all_of(empty_.begin(), empty_.end(), holds)) return;
-    if (std::all_of(stops_.begin(), stops_.end(), holds)) {
+    const auto empty = [](const auto& entry) { return entry.second; };
+    const auto accepted = [](const auto& entry) { return entry.second.accepted; };
+    if (phase_ != Phase::Killing || !std::all_of(empty_.begin(), empty_.end(), empty)) return;
+    if (std::all_of(stops_.begin(), stops_.end(), accepted)) {
         if (owe_gone_) effects.push_back(ReportGone{});
         if (owe_stopped_) effects.push_back(ReportStopped{});
         owe_gone_ = owe_stopped_ = false;
@@ -137,8 +138,18 @@ bool Ladder::processes_left() const {
 void Ladder::on(const JobQueued& event, Effects& effects) {
     auto stop = stops_.find(event.ticket);
     if (stop == stops_.end()) return;
-    stop->second = true;
+    stop->second.accepted = true;
+    kill_again(stop->second.unit, effects);
     settle_kill(effects);
+}
+
+// A start that was on its way when the group was killed may have made one since, and the stop only
+// asks it to end. No start comes after the stop.
+void Ladder::kill_again(const std::string& unit, Effects& effects) {
+    auto group = empty_.find(unit);
+    if (group == empty_.end()) return;  // the target
+    group->second = false;
+    effects.push_back(KillGroup{unit});
 }
 
 void Ladder::on(const JobFinished& event, Effects& effects) {

@@ -86,7 +86,7 @@ struct StopUnit {
 };
 /// SIGKILL to every process of the unit, now, without systemd's help. Answer: GroupEmptied, at once
 /// if there is no such group. From here on GroupPopulated and GroupEmptied are reported, until
-/// ReleaseGroups.
+/// ReleaseGroups; but of a group that does not exist yet nothing is heard.
 struct KillGroup {
     std::string unit;
 };
@@ -144,6 +144,7 @@ class Ladder {
     void descend(Effects& effects);
     void kill_all(Effects& effects);
     void stop_all(bool await_acceptance, Effects& effects);
+    void kill_again(const std::string& unit, Effects& effects);
     void settle_kill(Effects& effects);
     void fail(const std::string& unit, const std::string& result, Effects& effects);
     Ticket next_ticket() { return ++last_ticket_; }
@@ -156,7 +157,11 @@ class Ladder {
     Ticket last_ticket_ = 0;
     std::map<std::string, UnitState> seen_;
     std::map<std::string, bool> empty_;  // Killing: control groups, and whether nothing is in them
-    std::map<Ticket, bool> stops_;       // Killing: open stop jobs, and whether systemd has each
+    struct Stop {
+        std::string unit;
+        bool accepted = false;
+    };
+    std::map<Ticket, Stop> stops_;  // Killing: open stop jobs, and whether systemd has each
     bool bus_ = false;
     bool owe_stopped_ = false;
     bool owe_gone_ = false;

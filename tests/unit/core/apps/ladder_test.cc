@@ -141,13 +141,42 @@ TEST_F(LadderTest, KillsFirstAndTellsSystemdAfterwards) {
                      "stop a.service", "stop ha-primary@db.target"}));
     tell(GroupEmptied{"a.service"});
     EXPECT_EQ(tell(GroupEmptied{"b.service"}), Lines{});
-    EXPECT_EQ(tell(JobQueued{stops_[0]}), Lines{});
-    EXPECT_EQ(tell(JobQueued{stops_[1]}), Lines{});
-    EXPECT_EQ(tell(JobQueued{stops_[2]}), Lines{"GONE"});
+    EXPECT_EQ(tell(JobQueued{stops_[0]}), Lines{"kill b.service"});
+    EXPECT_EQ(tell(JobQueued{stops_[1]}), Lines{"kill a.service"});
+    EXPECT_EQ(tell(JobQueued{stops_[2]}), Lines{});
+    EXPECT_EQ(tell(GroupEmptied{"b.service"}), Lines{});
+    EXPECT_EQ(tell(GroupEmptied{"a.service"}), Lines{"GONE"});
     EXPECT_EQ(tell(GroupPopulated{"a.service"}), Lines{"kill a.service"});
     for (auto ticket : stops_) EXPECT_EQ(tell(JobFinished{ticket, "done"}), Lines{});
     EXPECT_EQ(tell(GroupEmptied{"a.service"}), Lines{"release"});
     EXPECT_EQ(tell(GroupPopulated{"a.service"}), Lines{});
+}
+
+// A start was on its way to systemd: there is no group yet when it is killed, and a process by the
+// time the stop is accepted, which asks it politely.
+TEST_F(LadderTest, WhatStartedBeforeItsStopWasAcceptedIsKilled) {
+    tell(BusConnected{});
+    tell(StartOrdered{{"a.service"}});
+    job();
+    tell(KillOrdered{{"a.service"}});
+    EXPECT_EQ(tell(GroupEmptied{"a.service"}), Lines{});
+    EXPECT_EQ(tell(JobQueued{stops_[0]}), Lines{"kill a.service"});
+    EXPECT_TRUE(ladder_.processes_left());
+    EXPECT_EQ(tell(JobQueued{stops_[1]}), Lines{});
+    EXPECT_EQ(tell(GroupEmptied{"a.service"}), Lines{"GONE"});
+}
+
+// systemd executed itself anew meanwhile, and went on with the start.
+TEST_F(LadderTest, WhatStartedWhileSystemdWasAwayIsKilled) {
+    bring_up();
+    tell(BusLost{});
+    tell(KillOrdered{{"a.service"}});
+    EXPECT_EQ(tell(GroupEmptied{"a.service"}), Lines{"GONE"});
+    tell(BusConnected{});
+    EXPECT_EQ(tell(JobQueued{stops_[0]}), Lines{"kill a.service"});
+    tell(JobFinished{stops_[0], "done"});
+    EXPECT_EQ(tell(JobFinished{stops_[1], "done"}), Lines{});
+    EXPECT_EQ(tell(GroupEmptied{"a.service"}), Lines{"release"});
 }
 
 TEST_F(LadderTest, AKillDoesNotWaitForSystemd) {
@@ -168,8 +197,10 @@ TEST_F(LadderTest, AKillOvertakesAStopThatHangs) {
     EXPECT_EQ(tell(JobFinished{stale, "done"}), Lines{});
     tell(GroupEmptied{"a.service"});
     tell(GroupEmptied{"b.service"});
-    tell(JobQueued{stops_[1]});
-    tell(JobQueued{stops_[2]});
+    EXPECT_EQ(tell(JobQueued{stops_[1]}), Lines{"kill b.service"});
+    EXPECT_EQ(tell(JobQueued{stops_[2]}), Lines{"kill a.service"});
+    tell(GroupEmptied{"a.service"});
+    tell(GroupEmptied{"b.service"});
     EXPECT_EQ(tell(JobQueued{stops_[3]}), (Lines{"GONE", "STOPPED"}));
 }
 
@@ -178,6 +209,7 @@ TEST_F(LadderTest, AskingAgainAfterAKillIsAnswered) {
     tell(KillOrdered{{"a.service"}});
     tell(GroupEmptied{"a.service"});
     for (auto ticket : stops_) tell(JobQueued{ticket});
+    tell(GroupEmptied{"a.service"});
     EXPECT_EQ(tell(KillOrdered{{"a.service"}}), Lines{"GONE"});
     EXPECT_EQ(tell(StopOrdered{{"a.service"}}), Lines{"STOPPED"});
 }
