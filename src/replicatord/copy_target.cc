@@ -214,6 +214,10 @@ Result<HashAnswer> CopyTarget::hashes(const CopyHashes& request) {
     if (!attributes) return tl::unexpected(attributes.error());
     HashAnswer answer{request.id, request.offset, request.token, 0, {}};
     answer.size = static_cast<std::uint64_t>(attributes->st_size);
+    // What could not be written back is clean for the kernel, and what it reads then is not on the
+    // disk: the copy would be in sync until the power goes.
+    ::posix_fadvise((*fd)->get(), static_cast<off_t>(request.offset), static_cast<off_t>(kHashZone),
+                    POSIX_FADV_DONTNEED);
     const std::uint64_t end = std::min(answer.size, request.offset + kHashZone);
     for (std::uint64_t at = request.offset; at < end; at += kHashBlock) {
         auto block = read_block((*fd)->get(), at, std::min(at + kHashBlock, end));
