@@ -145,7 +145,16 @@ Result<> Netlink::dump(const OnNetworkChange& each) {
     return ask(addresses, &each);
 }
 
+// What is left of a dump that was broken off, or comes after it was given up on, would be taken for
+// the answer to the next question: that one has a socket of its own.
 Result<> Netlink::ask(const void* request, const OnNetworkChange* each) {
+    auto done = ask_once(request, each);
+    if (done) return done;
+    if (auto fresh = open()) socket_ = std::move(fresh->socket_);
+    return done;
+}
+
+Result<> Netlink::ask_once(const void* request, const OnNetworkChange* each) {
     auto* header = static_cast<nlmsghdr*>(const_cast<void*>(request));
     header->nlmsg_seq = ++sequence_;
     const auto port = mnl_socket_get_portid(socket_.get());
@@ -159,8 +168,6 @@ Result<> Netlink::ask(const void* request, const OnNetworkChange* each) {
         more =
             mnl_cb_run(buffer.data(), static_cast<std::size_t>(length), sequence_, port,
                        &on_message, const_cast<OnNetworkChange*>(each != nullptr ? each : &ignore));
-        // An answer to an earlier request that was given up on.
-        if (more < 0 && errno == ESRCH) more = 1;
         if (more < 0) return failed("the kernel refuses");
     }
     return {};

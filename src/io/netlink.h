@@ -53,6 +53,7 @@ class Netlink {
     Result<> change_address(bool add, int index, std::uint32_t address, unsigned prefix,
                             std::uint32_t flags);
     Result<> ask(const void* request, const OnNetworkChange* each);
+    Result<> ask_once(const void* request, const OnNetworkChange* each);
 
     MnlSocket socket_;
     std::uint32_t sequence_ = 0;
