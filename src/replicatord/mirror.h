@@ -190,6 +190,7 @@ class Mirror final : public Journal {
     void heard_progress(std::uint64_t peer);
     [[nodiscard]] std::uint64_t progress_told() const;
     [[nodiscard]] bool progress_stale() const;
+    [[nodiscard]] bool has_role() const;
     void local_failure(const Error& error);
 
     Tree& tree_;

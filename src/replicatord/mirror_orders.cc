@@ -264,8 +264,8 @@ void Mirror::seal(const api::SealMirror& order) {
 void Mirror::make_durable(const api::MakeDurable& order) {
     std::scoped_lock lock(mutex_);
     if (order.hold) acknowledgements_held_ = true;
-    submit([this, token = order.token] {
-        auto done = sync_trees(true);
+    submit([this, token = order.token, further = has_role()] {
+        auto done = sync_trees(further);
         if (!done) return local_failure(done.error());
         run({{}, {api::MadeDurable{token}}});
     });

@@ -123,10 +123,13 @@ std::uint64_t Mirror::progress_told() const {
     return settings_.progress ? settings_.progress->durable() : 0;
 }
 
-/// In a role alone: before it the trees stay as they were found.
+/// Before it the trees stay as they were found: a copy that was put back comes no further.
+bool Mirror::has_role() const {
+    return mode_ == Mode::Serving || mode_ == Mode::Follow;
+}
+
 bool Mirror::progress_stale() const {
-    const bool role = mode_ == Mode::Serving || mode_ == Mode::Follow;
-    return role && settings_.progress != nullptr && settings_.progress->stale();
+    return has_role() && settings_.progress != nullptr && settings_.progress->stale();
 }
 
 void Mirror::sync_in_background() {

@@ -62,6 +62,7 @@ void Machine::step(Instant now, const Event& event, std::vector<Effect>& effects
         contact_ = true;
         silent_ = overdue_ = target_answered_ = false;
         doubted_since_.reset();
+        if (record_.power_lost) boot_wait_over_ = false;  // a loss is accepted without contact
         peer_report_ = reported->report;
     } else if (std::holds_alternative<PeerSilent>(event)) {
         contact_ = target_answered_ = false;
@@ -90,6 +91,7 @@ void Machine::step(Instant now, const Event& event, std::vector<Effect>& effects
     open_rules();
     forget_proposal();
     note_failover();
+    note_put_back();
     consider_preferred();
     report_if_changed();
     effects_ = nullptr;
@@ -190,7 +192,9 @@ void Machine::enter(Phase phase) {
     sealed_durable_ = false;
     const bool keeps = phase == Phase::Waiting || phase == Phase::Sealing ||
                        phase == Phase::Demoting || phase == Phase::Closing;
-    if (!keeps) progress_.reset();
+    if (keeps) return;
+    progress_.reset();
+    put_back_ = false;
 }
 
 void Machine::persist() {

@@ -224,6 +224,7 @@ class Machine {
     [[nodiscard]] bool had_part(const Id128& decision) const;
     [[nodiscard]] bool rolled_back(const Report& report) const;
     void note_rolled_back(const Report& report);
+    void note_put_back();
     [[nodiscard]] bool peer_rolled_back(const Report& report) const;
     bool learn(const Report& report);
     bool consent(const Report& report);
@@ -271,6 +272,7 @@ class Machine {
     [[nodiscard]] bool has_it_all(const Report& report) const;
     [[nodiscard]] bool peer_has_it_all(const Report& report) const;
     void block_unable(const Report& report);
+    void block_put_back();
     void tell_peer_rolled_back();
 
     // machine_secondary.cc
@@ -482,6 +484,7 @@ class Machine {
         false;  // the mirror, in this boot, and what it left is not known to be durable
     /// As the mirror was opened; none once there was a role: then it is the mirror's to keep.
     std::optional<Progress> progress_;
+    bool put_back_ = false;  // the other node's report said so of this copy, and no role came since
     Id128 term_;
     // These begin anywhere: an earlier process's numbers must not come again.
     std::uint64_t flush_token_;

@@ -51,6 +51,7 @@ bool Machine::had_part(const Id128& decision) const {
 /// The disk was put back to an earlier moment under the same decision (a snapshot, a backup): the
 /// other node has heard of more than there is.
 bool Machine::rolled_back(const Report& report) const {
+    if (put_back_) return true;
     return progress_ && report.progress && progress_->own < report.progress->peer;
 }
 
@@ -60,6 +61,11 @@ void Machine::note_rolled_back(const Report& report) {
     wait_for("rolled-back", "The disk of " + self_name() + " was put back to an earlier moment: " +
                                 peer_name() + " knows of more than its copy holds.");
     tell("rolled-back", reason_.text);
+}
+
+/// It stays so whatever becomes of the other node: until this copy gets a role, or is opened anew.
+void Machine::note_put_back() {
+    if (contact_ && peer_report_ && rolled_back(*peer_report_)) put_back_ = true;
 }
 
 bool Machine::peer_rolled_back(const Report& report) const {

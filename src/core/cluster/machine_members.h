@@ -19,7 +19,7 @@ struct MachineMembers {
         visitor.state(m.contact_, m.silent_, m.overdue_, m.peer_report_);
         visitor.state(m.doubted_since_, m.target_answered_);
         visitor.state(m.left_overs_, m.awaiting_workers_, m.marker_valid_, m.was_open_, m.term_,
-                      m.progress_);
+                      m.progress_, m.put_back_);
         visitor.tokens(m.flush_token_, m.resync_token_, m.probe_token_, m.attempt_,
                        m.rebuilt_attempt_);
         visitor.state(m.units_gone_, m.addresses_gone_, m.held_failed_);

@@ -220,9 +220,12 @@ void Machine::block_unable(const Report& report) {
     if (rolled_back(report)) {
         const std::string was =
             "The disk of " + self_name() + " was put back to an earlier moment; ";
-        if (!peer_rolled_back(report)) return block("rolled-back", was + elsewhere);
-        return block("rolled-back", was + "so was " + peer_name() +
-                                        "'s. On the node whose data shall stay run: "
+        const bool too = peer_rolled_back(report);
+        if (!too && !report.outdated) return block("rolled-back", was + elsewhere);
+        const std::string theirs = too ? "so was " + peer_name() + "'s. "
+                                       : peer_name() + "'s copy is older by its decisions. ";
+        return block("rolled-back", was + theirs +
+                                        "On the node whose data shall stay run: "
                                         "hamirrorctl start " +
                                         settings_.module + " --force");
     }
@@ -232,6 +235,13 @@ void Machine::block_unable(const Report& report) {
     }
     block("outdated",
           "The data on " + self_name() + " is older than " + peer_name() + "'s; " + elsewhere);
+}
+
+/// Who can lead is not seen; the witness knows nothing of copies.
+void Machine::block_put_back() {
+    block("rolled-back", "The disk of " + self_name() + " was put back to an earlier moment, and " +
+                             peer_name() + ", which knows of more, is not seen. If that node is " +
+                             "lost, here: hamirrorctl start " + settings_.module + " --force");
 }
 
 void Machine::tell_peer_rolled_back() {
@@ -322,6 +332,7 @@ void Machine::decide_alone() {
         return block("outdated",
                      "The data on " + self_name() + " is older than " + peer_name() + "'s.");
     }
+    if (put_back_) return block_put_back();
     // A primary that lives has until take_after to go on alone (R4).
     if (head().primary == peer() && !overdue_) {
         return wait_for("meeting", "Waiting for " + peer_name() + " to be seen.");

@@ -269,6 +269,20 @@ TEST_F(MirrorTest, ARebuiltCopyKnowsItsSourceAsItIs) {
     EXPECT_LT(second->progress->now().peer, 1000U);
 }
 
+/// It is synced before its node would lead. One that was put back would soon look as far as it was.
+TEST_F(MirrorTest, WithoutARoleACopyComesNoFurther) {
+    ASSERT_TRUE(first->progress->note(true));
+    const auto before = first->progress->now();
+    first->mirror->make_durable({5, false});
+    ASSERT_TRUE(first->wait_for<api::MadeDurable>());
+    EXPECT_EQ(first->progress->now(), before);
+
+    first->mirror->serve(serving(1, false));
+    first->mirror->make_durable({6, true});
+    ASSERT_TRUE(first->wait_for<api::MadeDurable>());
+    EXPECT_GT(first->progress->now().own, before.own);
+}
+
 TEST_F(MirrorTest, AFirstCopyBesideTheApplication) {
     first->mirror->serve(serving(1, false));
     Application application(*first->tree, first->locks, *first->mirror);

@@ -21,6 +21,12 @@ class RolledBack : public testing::Test {
         bool led = false;
     };
 
+    /// No word from the other node for boot_wait, and the witness, if there is one, is reached.
+    void lose_the_other(std::size_t side) {
+        step(sides_[side], PeerSilent{});
+        step(sides_[side], PeerOverdue{});
+        step(sides_[side], DeadlinePassed{});
+    }
     /// In sync under decision 2, of which the first node is primary; whose system stopped unclean.
     void boot(const Progress& first, const Progress& second, bool first_unclean = true,
               bool second_unclean = true) {
@@ -59,6 +65,7 @@ class RolledBack : public testing::Test {
 
     std::array<Side, 2> sides_;
     Settings settings_;
+    InSync members_ = InSync::both();
 
   private:
     void open(Side& side, Node self, const Progress& progress, bool unclean) {
@@ -66,7 +73,7 @@ class RolledBack : public testing::Test {
         record.wanted = true;
         record.module_id = kModule;
         record.chain.append(entry(1, InSync::only(Node::First), true));
-        record.chain.append(entry(2, InSync::both(), true));
+        record.chain.append(entry(2, members_, true));
         if (unclean) record.open_boot = Id128{8, 8};
         record.witness = settings_.witness;
         Settings settings = settings_;
@@ -178,6 +185,44 @@ TEST_F(RolledBack, ItsProposalIsNotAgreedTo) {
     meet(0);
     EXPECT_FALSE(sides_[0].led);
     EXPECT_TRUE(sides_[1].led);
+}
+
+/// It knows: what the other one holds is not given up because that one is not heard any more.
+TEST_F(RolledBack, ItDoesNotLeadAloneByTheWitnessEither) {
+    settings_.witness = Id128{7, 7};
+    boot({99, 90}, {99, 100}, false, false);
+    step(sides_[0], PeerReported{*sides_[1].said});
+    step(sides_[0], RegisterShown{registered(kModule, record(0).chain, 0)});
+    lose_the_other(0);
+    EXPECT_FALSE(record(0).exchange);
+    EXPECT_EQ(reason(0), "rolled-back");
+    EXPECT_EQ(sides_[0].machine->status().readiness, Readiness::Blocked);
+
+    step(sides_[0], StartRequested{false, sides_[0].machine->knowledge()});
+    EXPECT_TRUE(record(0).exchange) << "a person may say so";
+}
+
+TEST_F(RolledBack, NorAsTheOnlyMember) {
+    members_ = InSync::only(Node::First);
+    boot({99, 90}, {80, 100});
+    step(sides_[0], PeerReported{*sides_[1].said});
+    EXPECT_EQ(reason(0), "rolled-back");
+    lose_the_other(0);
+    EXPECT_FALSE(sides_[0].led);
+    EXPECT_EQ(reason(0), "rolled-back");
+}
+
+/// What that one noted it noted, whatever it says now.
+TEST_F(RolledBack, NorWhenTheModuleIsStoppedOnTheOtherNode) {
+    boot({99, 90}, {99, 100}, false, false);
+    step(sides_[0], PeerReported{*sides_[1].said});
+    Report stopped = *sides_[1].said;
+    stopped.activity = Activity::Stopped;
+    stopped.data_ok = false;
+    stopped.progress.reset();
+    step(sides_[0], PeerReported{stopped});
+    EXPECT_FALSE(sides_[0].said->proposal);
+    EXPECT_EQ(reason(0), "rolled-back");
 }
 
 /// What a mirror was like when it was opened says nothing once there was a role: it goes on from

@@ -20,7 +20,9 @@ class Unclean : public testing::Test {
     }
     /// ha-clusterd begins, in that boot.
     void begin(const Id128& boot) {
-        machine_.emplace(settings_of(Node::First), record_, boot, Id128{++seed_, 2});
+        Settings settings = settings_of(Node::First);
+        settings.witness = record_.witness;
+        machine_.emplace(settings, record_, boot, Id128{++seed_, 2});
         effects_.clear();
         machine_->begin(Instant{}, effects_);
         machine_->workers_ready(Instant{}, effects_);
@@ -146,6 +148,60 @@ TEST_F(Unclean, AMirrorThatADemotionEndedIsOpenedAgain) {
     step(MirrorFailed{"aborted", "the disk hung"});
     EXPECT_EQ(machine_->phase(), Phase::Opening);
     EXPECT_EQ(count<OpenMirror>(effects_), 0U) << "it is on its way";
+}
+
+/// A power loss that the witness may be asked about although the other node was not met.
+class LossAccepted : public Unclean {
+  protected:
+    static constexpr Id128 kWitness{7, 7};
+
+    void SetUp() override {
+        Unclean::SetUp();
+        record_.witness = kWitness;
+        record_.open_boot = kBoot;
+        begin(kNextBoot);
+        open();
+        ASSERT_TRUE(machine_->record().power_lost);
+    }
+    void witness_answers() { step(RegisterShown{registered({1, 1}, record_.chain, 0)}); }
+    /// It lost nothing, and cannot lead, for it does not reach the witness.
+    void meet() {
+        Report report;
+        report.module_id = record_.module_id;
+        report.chain = record_.chain;
+        report.activity = Activity::Waiting;
+        report.data_ok = true;
+        report.witness = report.witness_configured = kWitness;
+        step(PeerReported{report});
+    }
+    /// The flush that comes before included.
+    bool asks() {
+        if (const auto* flush = find<MakeDurable>(effects_)) step(MadeDurable{flush->token});
+        return machine_->record().exchange.has_value();
+    }
+};
+
+TEST_F(LossAccepted, AfterBootWaitWithoutContact) {
+    witness_answers();
+    EXPECT_FALSE(asks());
+    step(DeadlinePassed{});
+    EXPECT_TRUE(asks());
+}
+
+/// The switch is back, and its links flap: what the other node holds is not given up for one second
+/// of silence.
+TEST_F(LossAccepted, NotWhenTheOtherNodeWasSeenSince) {
+    step(DeadlinePassed{});
+    EXPECT_FALSE(asks());
+    meet();
+    witness_answers();
+    EXPECT_FALSE(asks());
+    step(PeerSilent{});
+    EXPECT_FALSE(asks());
+    step(PeerOverdue{});
+    EXPECT_FALSE(asks());
+    step(DeadlinePassed{});
+    EXPECT_TRUE(asks());
 }
 
 }  // namespace
