@@ -204,10 +204,11 @@ TEST_F(Etcd, AnEndpointThatIsDownOrFrozenIsPassedOver) {
     auto node = open(record);
     auto before = io::boot_now();
     EXPECT_EQ(read(*node).outcome, RegisterOutcome::Shown);
-    EXPECT_LT(io::boot_now() - before, 4s);
+    const Duration passed_over = io::boot_now() - before;  // a second's patience and the login
+    EXPECT_LT(passed_over, 10s);
     before = io::boot_now();
     EXPECT_EQ(read(*node).outcome, RegisterOutcome::Shown) << "the one that works is kept";
-    EXPECT_LT(io::boot_now() - before, 500ms);
+    EXPECT_LT(io::boot_now() - before, passed_over);
     other.kill();
     node = open(record);
     EXPECT_EQ(read(*node).outcome, RegisterOutcome::Shown);
