@@ -132,14 +132,22 @@ void Daemon::let_go(const std::string& name) {
                     ": the other node has not been heard of in time; its units are killed.");
         order(name, std::vector(module.units), apps::KillOrdered{module.units});
     }
-    if (!module.ladder.processes_left() || module.kill_bound <= 0s || module.fence.armed()) return;
+    if (module.ladder.processes_left()) fence_later(module);
+}
+
+/// If the lease has run out.
+void Daemon::fence_later(Module& module) {
+    auto expired = leases_.look(module.name);
+    if (!expired || !*expired || module.kill_bound <= 0s || module.fence.armed()) return;
     module.fence.arm(io::boot_now() + module.kill_bound,
                      [this, &module] { fence_if_left(module); });
 }
 
-void Daemon::fence_if_left(const Module& module) {
+void Daemon::fence_if_left(Module& module) {
     auto expired = leases_.look(module.name);
     if (!expired || !*expired || !module.ladder.processes_left()) return;
+    // A group that is killed once more (its unit's stop was accepted just now) may be empty.
+    if (!module.groups->any_left()) return fence_later(module);
     io::log(io::Level::Critical, api::message::kSelfFenced, {{"HAMIRROR_MODULE", module.name}},
             "Module " + module.name +
                 ": processes of its units are left, and the other node may serve it now; this "
@@ -202,6 +210,7 @@ void Daemon::perform(Module& module, const apps::Effect& effect) {
                    [&](const apps::StopUnit& it) { systemd_.stop_unit(it.ticket, it.unit); },
                    [&](const apps::KillGroup& it) {
                        module.killed = module.groups->kill(it.unit) || module.killed;
+                       fence_later(module);
                    },
                    [&](const apps::ReleaseGroups&) { module.groups->release(); },
                    [&](const apps::WatchUnit& it) { systemd_.watch_unit(it.unit); },

@@ -53,7 +53,8 @@ class Daemon {
     void adopt_marked();
     bool may_run(const std::string& name);
     void let_go(const std::string& name);
-    void fence_if_left(const Module& module);
+    void fence_later(Module& module);
+    void fence_if_left(Module& module);
     void step(Module& module, const apps::Event& event);
     void step_all(const apps::Event& event);
     void step_owner(apps::Ticket ticket, const apps::Event& event);

@@ -2,6 +2,7 @@
 
 #include <sys/inotify.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 
@@ -62,6 +63,13 @@ void Groups::look_soon(const std::string& unit) {
         if (alive.expired()) return;
         auto at = groups_.find(unit);
         if (at != groups_.end()) look(*at->second);
+    });
+}
+
+bool Groups::any_left() const {
+    return std::any_of(groups_.begin(), groups_.end(), [](const auto& it) {
+        const auto& path = it.second->path;
+        return !path.empty() && io::group_populated(path).value_or(true);
     });
 }
 

@@ -31,6 +31,8 @@ class Groups {
     /// SIGKILL to all of the unit now, and from here on both callbacks whenever the group changes.
     /// Whether there was any process, as far as can be told.
     bool kill(const std::string& unit);
+    /// Looked at now: is there a process in any of them?
+    [[nodiscard]] bool any_left() const;
     /// No more callbacks, except those already on their way.
     void release() { groups_.clear(); }
 
