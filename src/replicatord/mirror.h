@@ -160,7 +160,7 @@ class Mirror final : public Journal {
     void tell_alone(Instant now, Later& later);
     void keep_alone(const api::ChangedAlone& changed);
     void submit(std::function<void()> job);
-    void evidence(Later& later);
+    void evidence(Later& later, bool probe);
 
     void wait_for(Sequence sequence, Completion done, bool durable);
 

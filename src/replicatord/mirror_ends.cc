@@ -82,7 +82,7 @@ Result<> Mirror::PrimaryEnd::acknowledged(const Ack& ack) {
         }
         if (m.sender_.accepted() > before) m.progress_ = now;
         if (!ack.results.empty()) m.durable_progress_ = now;
-        m.evidence(later);
+        m.evidence(later, false);
         m.pump(later);
     }
     mirror_.run(std::move(later));
@@ -126,7 +126,7 @@ Result<> Mirror::SecondaryEnd::received(const Frame& frame) {
     Later later;
     {
         std::scoped_lock lock(mirror_.mutex_);
-        mirror_.evidence(later);
+        mirror_.evidence(later, frame.type == FrameType::KeepAlive);
     }
     mirror_.run(std::move(later));
     if (frame.type == FrameType::Operation || frame.type == FrameType::Copy) {

@@ -222,9 +222,11 @@ void Mirror::stream_ends(const std::string& reason) {
     run(std::move(later));
 }
 
-void Mirror::evidence(Later& later) {
+/// Each `probe` is told: said back it extends the peer's lease, and clusterd counts from its
+/// coming.
+void Mirror::evidence(Later& later, bool probe) {
     const Instant now = io::boot_now();
-    if (now - evidence_told_ < settings_.heartbeat) return;
+    if (!probe && now - evidence_told_ < settings_.heartbeat) return;
     evidence_told_ = now;
     later.facts.emplace_back(api::MirrorEvidence{});
 }

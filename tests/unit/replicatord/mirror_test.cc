@@ -221,6 +221,32 @@ TEST_F(MirrorTest, AStreamThatBreaksIsResumed) {
 }
 
 /// Each knows of the other what that one has on its disk; who rests notes nothing any more.
+// The peer's lease is counted from the probe, and when this node may take over from the evidence.
+TEST_F(MirrorTest, EachProbeIsEvidence) {
+    second->mirror->follow(following(1, false));
+    auto socket = cable.dial();
+    while (!socket) socket = cable.dial();
+    const auto channel = make_plain_channel(std::move(*socket));
+    const auto send = [&](replication::FrameType type, const auto& message) {
+        replication::FrameBuilder frame(type);
+        encode(message, frame.out());
+        ASSERT_TRUE(send_frame(*channel, std::move(frame)));
+    };
+    replication::Hello hello;
+    hello.module = kModule;
+    hello.term = kTerm;
+    hello.epoch = Epoch{1};
+    hello.decision = Id128{1, 1};
+    hello.incarnation = Id128{1, seed_};
+    hello.end = replication::End::Primary;
+    send(replication::FrameType::Hello, hello);
+    replication::FrameReader reader;
+    ASSERT_TRUE(read_frame(*channel, reader, 30s));
+    for (std::uint64_t probe = 1; probe <= 50; ++probe)
+        send(replication::FrameType::KeepAlive, replication::KeepAlive{{}, {}, probe, 0});
+    EXPECT_TRUE(second->heard(50));
+}
+
 TEST_F(MirrorTest, EachNotesHowFarTheOtherHasCome) {
     start_in_sync();
     const FileId id = create("file");

@@ -151,6 +151,11 @@ class Node {
         std::unique_lock lock(mutex_);
         changed_.wait(lock, [&, until = evidence_ + count] { return evidence_ >= until; });
     }
+    /// Have so many come by now, or within half a minute?
+    bool heard(int count) {
+        std::unique_lock lock(mutex_);
+        return changed_.wait_for(lock, 30s, [&] { return evidence_ >= count; });
+    }
     template <typename Fact>
     bool saw() {
         return wait_for<Fact>(0s).has_value();
