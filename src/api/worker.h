@@ -191,6 +191,8 @@ struct PeerCopyFailed {
 struct LocalCopyFailed {
     std::string code;
     std::string text;
+    /// A sync failed: what was accepted may be gone, however it reads now (fsync(2)).
+    bool lost = false;
 };
 struct ResyncProgress {
     std::uint64_t files_total = 0;  // 0: not known yet

@@ -116,7 +116,7 @@ struct ToEvent {
         return cluster::MirrorFailed{f.code, f.text};
     }
     Answer operator()(const api::LocalCopyFailed& f) const {
-        return cluster::MirrorFailed{f.code, f.text};
+        return cluster::MirrorFailed{f.code, f.text, f.lost};
     }
     Answer operator()(const api::MirrorServing& f) const {
         return cluster::MirrorServing{f.term, f.decision};

@@ -82,7 +82,7 @@ HA_WIRE(StreamDown, v("term", m.term), v("reason", m.reason))
 HA_WIRE(MirrorEvidence, v("age_ns", m.age))
 HA_WIRE(AcknowledgementsStalled, v("here", m.here), v("text", m.text))
 HA_WIRE(PeerCopyFailed, v("code", m.code), v("text", m.text))
-HA_WIRE(LocalCopyFailed, v("code", m.code), v("text", m.text))
+HA_WIRE(LocalCopyFailed, v("code", m.code), v("text", m.text), v("lost", m.lost))
 HA_WIRE(ResyncProgress, v("files_total", m.files_total), v("files_done", m.files_done),
         v("bytes_examined", m.bytes_examined), v("bytes_sent", m.bytes_sent))
 HA_WIRE(JoinReady, v("token", m.token), v("files", m.files), v("bytes_examined", m.bytes_examined),

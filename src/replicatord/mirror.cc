@@ -285,7 +285,9 @@ void Mirror::job_loop() {
 }
 
 void Mirror::local_failure(const Error& error) {
-    run({{}, {api::LocalCopyFailed{error.code == ENOSPC ? "disk-full" : "io-error", error.text}}});
+    run({{},
+         {api::LocalCopyFailed{error.code == ENOSPC ? "disk-full" : "io-error", error.text,
+                               true}}});
 }
 
 }  // namespace ha::replicatord

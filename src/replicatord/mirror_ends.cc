@@ -258,7 +258,7 @@ void Mirror::copy_failed(const Failure& failure, std::optional<std::uint64_t> ro
             failure_ = failure;
             ack_due_ = true;
             sending_.notify_all();
-            later.facts.emplace_back(api::LocalCopyFailed{failure.code, failure.text});
+            later.facts.emplace_back(api::LocalCopyFailed{failure.code, failure.text, !role});
         }
         pump_seal(later);
     }

@@ -364,7 +364,7 @@ void Invariants::legal_state(const Host& host) const {
 }
 
 void Invariants::serving_copy(const Host& host) {
-    if (!host.mirror.serves()) return;
+    if (!host.mirror.serves() || host.mirror.broken()) return;
     auto known = world_.ledger.find(host.mirror.decision());
     if (!known) return;
     contained(world_.ledger.promised(*known), host.copy.kernel, "lost",

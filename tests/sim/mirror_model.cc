@@ -61,7 +61,11 @@ void MirrorModel::local_failure() {
     ++world().totals.copy_failures;
     world().say(host_, [] { return "## its copy cannot be made durable: the disk is full"; });
     broken_ = true;
-    fact(cluster::MirrorFailed{"disk-full", "no space left"});
+    // What could not be written back is taken for written, and gone once it is not in memory.
+    copy().kernel.blend(copy().disk, [this] { return world().random.chance(500); });
+    changed();
+    world().ledger.power_lost(host_.self);
+    fact(cluster::MirrorFailed{"disk-full", "no space left", true});
 }
 
 /// Not every write needs room.

@@ -75,6 +75,8 @@ class MirrorModel {
     enum class Role : std::uint8_t { Closed, Hold, Serving, Following };
     [[nodiscard]] Role role() const { return role_; }
     [[nodiscard]] bool serves() const { return role_ == Role::Serving && !failing_; }
+    /// And said that its copy failed: it is to be given up.
+    [[nodiscard]] bool broken() const { return broken_; }
     [[nodiscard]] bool rebuilding() const { return role_ == Role::Following && resync_target_; }
     [[nodiscard]] const Id128& decision() const { return decision_; }
     [[nodiscard]] bool idle() const { return open_ops_ == 0 && stuck_writes_.empty(); }

@@ -106,6 +106,7 @@ struct MirrorOpened {
 struct MirrorFailed {
     std::string code;
     std::string text;
+    bool lost = false;  // what was accepted may be gone
 };
 struct MirrorServing {
     Id128 term;

@@ -23,10 +23,7 @@ void Machine::begin(Instant now, std::vector<Effect>& effects) {
     effects_ = &effects;
     bool unclean = !record_.open_boot.none() && record_.open_boot != boot_;
     if (unclean) {
-        // R7: what only the kernel held is gone. It matters while somebody else may hold it.
-        if (!record_.chain.empty() && in_sync_self() && head().in_sync.has(peer())) {
-            record_.power_lost = true;
-        }
+        note_loss();
         record_.open_boot = Id128{};
         persist();
     }
@@ -75,6 +72,8 @@ void Machine::step(Instant now, const Event& event, std::vector<Effect>& effects
     } else if (std::holds_alternative<PeerAhead>(event)) {
         contact_ = false;  // what it said last holds no more
         peer_report_.reset();
+    } else if (const auto* failed = std::get_if<MirrorFailed>(&event)) {
+        if (failed->lost) note_loss();
     } else if (const auto* shown = std::get_if<RegisterShown>(&event)) {
         note_register(*shown);
     } else if (std::holds_alternative<WitnessLost>(event)) {

@@ -214,6 +214,7 @@ class Machine {
     void close(const Event& event);
     void closed(const Event& event);
     void closed_late(const Event& event);
+    void note_loss();
     void note_closed(bool durable);
     void close_now();
 

@@ -180,6 +180,13 @@ void Machine::closing_mirror_failed(const Event& event) {
     if (std::get<MirrorFailed>(event).code == "start-failed") closed(MirrorClosed{false});
 }
 
+/// R7: what only the kernel held is gone. It matters while somebody else may hold it.
+void Machine::note_loss() {
+    if (record_.chain.empty() || !in_sync_self() || !head().in_sync.has(peer())) return;
+    record_.power_lost = true;
+    persist();
+}
+
 /// R7: what is not durable goes with the power, and this system stopped unclean then, however
 /// orderly the module was stopped. While the boot lasts the page cache has it.
 void Machine::note_closed(bool durable) {

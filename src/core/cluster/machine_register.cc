@@ -211,7 +211,8 @@ void Machine::decide_by_witness() {
     if (!flushed_first()) return;
     if (!can_ask()) return wait_for_witness();
     if (record_.power_lost) {
-        tell("loss-accepted", "The system here stopped unclean and " + peer_name() +
+        tell("loss-accepted", "The system here stopped unclean, or its disk failed, and " +
+                                  peer_name() +
                                   " is not seen; what was written since the last fsync and only " +
                                   peer_name() + " may still hold is given up.");
     }

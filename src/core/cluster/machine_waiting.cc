@@ -230,8 +230,9 @@ void Machine::block_unable(const Report& report) {
                                         settings_.module + " --force");
     }
     if (record_.power_lost) {
-        return block("power-lost-here", "Power was lost on " + self_name() + " while " +
-                                            peer_name() + " held the same data; " + elsewhere);
+        return block("power-lost-here", "Power was lost on " + self_name() +
+                                            ", or its disk failed, while " + peer_name() +
+                                            " held the same data; " + elsewhere);
     }
     block("outdated",
           "The data on " + self_name() + " is older than " + peer_name() + "'s; " + elsewhere);

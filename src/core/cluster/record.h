@@ -60,7 +60,8 @@ struct Record {
     /// The boot during which the mirror was opened; none once it was closed and all of it is
     /// durable.
     Id128 open_boot;
-    /// R7: the system stopped unclean while S named the other node; until it has met that node.
+    /// R7: the system stopped unclean, or the disk failed, while S named the other node; until it
+    /// has met that node.
     bool power_lost = false;
     /// Automatic restarts of the application spent; an operator's command resets it.
     std::uint32_t restarts = 0;

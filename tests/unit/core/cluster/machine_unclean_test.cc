@@ -137,6 +137,27 @@ TEST_F(Unclean, AMirrorThatIsClosedLateIsClean) {
     EXPECT_FALSE(power_lost_in_the_next_boot());
 }
 
+/// The disk did not take what was written: the kernel takes its pages for clean, and drops them.
+TEST_F(Unclean, ADiskThatFailedIsALossOfWhatTheKernelHeld) {
+    begin(kBoot);
+    open();
+    step(MirrorFailed{"aborted", "the disk hung"});
+    open();
+    step(MirrorFailed{"io-error", "a record that could not be applied was not accepted"});
+    open();
+    EXPECT_FALSE(record_.power_lost);
+    step(MirrorFailed{"io-error", "sync: Input/output error", true});
+    EXPECT_TRUE(record_.power_lost);
+}
+
+TEST_F(Unclean, TheOnlyMemberHasNobodyToAsk) {
+    record_.chain.append(entry(3, InSync::only(Node::First), true));
+    begin(kBoot);
+    open();
+    step(MirrorFailed{"io-error", "sync: Input/output error", true});
+    EXPECT_FALSE(record_.power_lost);
+}
+
 /// A demotion gave the mirror up since the disk hung, and no role was ordered yet: it is opened
 /// again at once, and its copy has not failed.
 TEST_F(Unclean, AMirrorThatADemotionEndedIsOpenedAgain) {
