@@ -74,8 +74,10 @@ void Machine::opened(const Event& event) {
     bool settled =
         !record_.proposed && (!record_.exchange || record_.exchange->decision.cause == Cause::Join);
     if (fact.serving && ours && settled && head().primary == self()) {
-        emit(ResumeMirror{});  // it may have been drained for a stop that nobody remembers
-        return promote(head().in_sync.has(peer()), fact.term);
+        promote(head().in_sync.has(peer()), fact.term);
+        // It may have been drained for a stop that nobody remembers, or held for a decision that
+        // has come meanwhile: what was held is confirmed under that one.
+        return emit(ResumeMirror{});
     }
     if (follows) return adopt_follower(fact.term);
     // Whatever an earlier process of clusterd left running here: it is nobody's now.

@@ -116,6 +116,25 @@ TEST_F(Orders, AReplacedClusterdRemembersThatBothNodesStop) {
     EXPECT_FALSE(secondary_.machine->record().wanted);
 }
 
+/// The mirror holds what came since the flush before the decision: it is not to be confirmed under
+/// the decision before that, by which the other node's copy counts.
+TEST_F(Orders, AReplacedClusterdResumesTheMirrorUnderItsDecision) {
+    Record alone = primary_.machine->record();
+    alone.chain.append(entry(3, InSync::only(Node::First), true));
+    primary_ = machine(Node::First, alone, {});
+    MirrorOpened serving;
+    serving.marker_valid = serving.serving = true;
+    serving.term = kTerm;
+    const auto given = step(primary_, serving);
+    const auto first = [&given](auto is) { return std::find_if(given.begin(), given.end(), is); };
+    const auto serve =
+        first([](const Effect& one) { return std::holds_alternative<ServeMirror>(one); });
+    const auto resume =
+        first([](const Effect& one) { return std::holds_alternative<ResumeMirror>(one); });
+    ASSERT_NE(resume, given.end());
+    EXPECT_LT(serve, resume);
+}
+
 /// Its ha-clusterd ended between the decision and the order to serve; the mirror follows still.
 TEST_F(Orders, AReplacedClusterdDoesNotFollowByADecisionThatItLeadsBy) {
     Record given = secondary_.machine->record();
