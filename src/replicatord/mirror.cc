@@ -284,10 +284,15 @@ void Mirror::job_loop() {
     }
 }
 
+/// Nothing is confirmed here any more: a later sync would say that all is well.
 void Mirror::local_failure(const Error& error) {
-    run({{},
-         {api::LocalCopyFailed{error.code == ENOSPC ? "disk-full" : "io-error", error.text,
-                               true}}});
+    const std::string code = error.code == ENOSPC ? "disk-full" : "io-error";
+    std::unique_lock lock(mutex_);
+    acknowledgements_held_ = true;
+    const bool follows = mode_ == Mode::Follow;
+    lock.unlock();
+    if (follows) return copy_failed({code, error.text}, std::nullopt);
+    run({{}, {api::LocalCopyFailed{code, error.text, true}}});
 }
 
 }  // namespace ha::replicatord

@@ -150,8 +150,15 @@ void Host::power_off() {
     powered_ = false;
     frozen = {};
     frozen_flushes_.clear();
-    last_power_loss_ = world.now();
+    last_loss_ = world.now();
     tear();
+    world.ledger.power_lost(self);
+    world.copies_changed = true;
+}
+
+/// What could not be written back may be gone: it counts for nothing any more.
+void Host::lose_pages() {
+    last_loss_ = world.now();
     world.ledger.power_lost(self);
     world.copies_changed = true;
 }

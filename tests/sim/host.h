@@ -46,7 +46,8 @@ class Host {
     /// The page cache and every process are gone; of what was not synced any part may be left.
     void power_off();
     [[nodiscard]] bool powered() const { return powered_; }
-    [[nodiscard]] Time last_power_loss() const { return last_power_loss_; }
+    /// Of what only its kernel held: by the power, or by the disk.
+    [[nodiscard]] Time last_loss() const { return last_loss_; }
     [[nodiscard]] Owner owner() const { return owner_of(self); }
     [[nodiscard]] Host& peer() const;
 
@@ -85,6 +86,8 @@ class Host {
     };
     std::optional<Image> image;
     bool rolled_back = false;  // it does, and this node has not been told that it is out of S
+    /// The disk did not take what was written.
+    void lose_pages();
     /// What a reader saw is durable from now on.
     void settle_record();
 
@@ -104,7 +107,7 @@ class Host {
     std::vector<std::function<void()>> frozen_flushes_;
     bool lease_watched_ = false;
     bool powered_ = false;
-    Time last_power_loss_{-1};
+    Time last_loss_{-1};
     std::uint64_t boots_ = 0;
     const std::int64_t drift_ppm_;
     Duration offset_{};

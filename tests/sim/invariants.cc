@@ -273,7 +273,7 @@ void Invariants::acknowledged(Host& host, const Id128& decision, std::uint32_t w
     for (Node node : {Node::First, Node::Second}) {
         if (!world_.ledger.known(*known).decision.in_sync.has(node)) continue;
         const Host& member = world_.host(node);
-        if (member.last_power_loss() >= issued) continue;
+        if (member.last_loss() >= issued) continue;
         holders[index_of(node)] = true;
         check(member.copy.kernel.has(write), "acknowledge",
               node_name(node) + " of " + describe(world_.ledger.known(*known).decision) +

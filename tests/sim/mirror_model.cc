@@ -61,11 +61,19 @@ void MirrorModel::local_failure() {
     ++world().totals.copy_failures;
     world().say(host_, [] { return "## its copy cannot be made durable: the disk is full"; });
     broken_ = true;
-    // What could not be written back is taken for written, and gone once it is not in memory.
-    copy().kernel.blend(copy().disk, [this] { return world().random.chance(500); });
-    changed();
-    world().ledger.power_lost(host_.self);
+    host_.lose_pages();
+    if (role_ == Role::Serving) hold_ = true;
+    if (role_ == Role::Following) tell_copy_failed();
     fact(cluster::MirrorFailed{"disk-full", "no space left", true});
+}
+
+/// From here on nothing is taken or confirmed.
+void MirrorModel::tell_copy_failed() {
+    copy_failed_ = true;
+    Stream* stream = world().network.usable(Link::Mirror, host_.self);
+    if (stream == nullptr) return;
+    stream->send(host_.self,
+                 [to = &peer()] { to->fact(cluster::PeerCopyFailed{"no space left"}); });
 }
 
 /// Not every write needs room.
@@ -337,14 +345,12 @@ void MirrorModel::tick() {
 
 void MirrorModel::fail_copy() {
     if (role_ != Role::Following || copy_failed_) return;
-    Stream* stream = world().network.usable(Link::Mirror, host_.self);
-    if (stream == nullptr) return;
+    if (world().network.usable(Link::Mirror, host_.self) == nullptr) return;
     ++world().totals.copy_failures;
     world().say(host_, [] { return "## its copy fails"; });
-    copy_failed_ = broken_ = true;
+    broken_ = true;
+    tell_copy_failed();
     fact(cluster::MirrorFailed{"disk-full", "no space left"});
-    stream->send(host_.self,
-                 [to = &peer()] { to->fact(cluster::PeerCopyFailed{"no space left"}); });
 }
 
 void MirrorModel::receive(const Frame& frame) {

@@ -145,6 +145,7 @@ class MirrorModel {
     [[nodiscard]] WriteSet history(std::uint64_t sequence) const;
 
     // secondary
+    void tell_copy_failed();
     void heard(std::uint64_t probe, std::uint64_t echo, std::uint64_t progress);
     void mark_tree();
     [[nodiscard]] bool lacks_room();

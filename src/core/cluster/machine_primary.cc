@@ -334,6 +334,7 @@ void Machine::overtaken_primary(const Event&) {
 
 void Machine::settle_shrink(Confirmation confirmation) {
     HA_ASSERT(proposal_.has_value());
+    record_.power_lost = false;  // a loss while ceding; nobody else is to hold anything now
     if (head().id != proposal_->id) decide(*proposal_, confirmation);
     apply_shrink();
 }
