@@ -75,6 +75,13 @@ void Machine::carry_out(const StartRequested& word) {
 /// Where a node with a role has nothing to be told.
 void Machine::running_start(const Event& event) {
     const auto& start = std::get<StartRequested>(event);
+    if (phase_ == Phase::Sealing && blocked_) {
+        return refuse(reason_.code.c_str(),
+                      reason_.text + " " + self_name() +
+                          " takes the module over when that is mended. Not to wait for it, if " +
+                          peer_name() + " is lost: hamirrorctl stop " + settings_.module +
+                          ", then hamirrorctl start " + settings_.module + " --force");
+    }
     if (!says_more(start)) return;
     if (auto why = objection(start)) return refuse(why->code.c_str(), why->text);
     if (phase_ != Phase::Secondary) return refuse_busy(event);

@@ -18,7 +18,9 @@ class Force : public testing::Test {
         record_.chain.append(entry(2, InSync::both(), true));
     }
     void begin() {
-        machine_.emplace(settings_of(Node::Second), record_, Id128{9, 9}, Id128{1, 2});
+        Settings settings = settings_of(Node::Second);
+        settings.witness = record_.witness;
+        machine_.emplace(settings, record_, Id128{9, 9}, Id128{1, 2});
         std::vector<Effect> effects;
         machine_->begin(Instant{}, effects);
         machine_->workers_ready(Instant{}, effects);
@@ -252,6 +254,23 @@ TEST_F(Force, ASecondaryHasNothingToOverrule) {
     EXPECT_EQ(refusal(StartRequested{true}), "has-data");
     EXPECT_EQ(refusal(StartRequested{}), "");
     EXPECT_EQ(machine_->phase(), Phase::Secondary);
+}
+
+/// It has sealed and may not be told to serve; stopped and started it may.
+TEST_F(Force, WhoWaitsForItsWitnessSaysWhatCanBeDone) {
+    record_.witness = {7, 7};
+    begin();
+    MirrorOpened following = opened(true);
+    following.following = true;
+    following.term = {5, 5};
+    step(following);
+    step(PeerSilent{});
+    step(PeerOverdue{});
+    sealed_and_flushed();
+    ASSERT_EQ(machine_->phase(), Phase::Sealing);
+    ASSERT_EQ(machine_->status().readiness, Readiness::Blocked);
+    EXPECT_EQ(refusal(forced()), "witness-unreachable");
+    EXPECT_EQ(refusal(StartRequested{}), "witness-unreachable");
 }
 
 }  // namespace
